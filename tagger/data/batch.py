@@ -1,0 +1,51 @@
+"""What a DataLoader hands to the model."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Some photos and what is known about their labels."""
+
+    inputs: Tensor
+    """Images float32 (batch, 3, height, width), or cached backbone features float32 (batch, features)."""
+    states: Tensor
+    """int8 (batch, labels): PRESENT, ABSENT or UNKNOWN."""
+    rows: Tensor
+    """int64 (batch,): the photos' rows in the catalog."""
+    bad: tuple[tuple[str, str], ...] = ()
+    """(path, reason) of photos that could not be read and are not in the batch."""
+
+
+class Example(NamedTuple):
+    """One photo of a batch; without an image if it could not be read."""
+
+    input: Tensor | None
+    states: Tensor
+    row: int
+    error: tuple[str, str] | None = None
+
+
+def collate(examples: list[Example]) -> Batch:
+    """Stack what could be read; what could not is named in ``bad``.
+
+    Raises:
+        RuntimeError: If none of the photos could be read: then it is not the photos but the disk.
+
+    Example:
+        >>> example = Example(torch.zeros(3, 8, 8), torch.tensor([1, 0], dtype=torch.int8), row=7)
+        >>> collate([example, example]).inputs.shape
+        torch.Size([2, 3, 8, 8])
+    """
+    good = [example for example in examples if example.input is not None]
+    bad = tuple(example.error for example in examples if example.error is not None)
+    if not good:
+        raise RuntimeError(f"none of the {len(examples)} photos of a batch can be read; the first: {bad[0]}")
+    return Batch(
+        torch.stack([example.input for example in good if example.input is not None]),
+        torch.stack([example.states for example in good]),
+        torch.tensor([example.row for example in good]),
+        bad,
+    )

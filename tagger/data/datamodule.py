@@ -1,0 +1,296 @@
+"""The LightningDataModule: from a source to batches of each fold."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pytorch_lightning as pl
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from tagger.data.batch import Batch, collate
+from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, Catalog
+from tagger.data.dataset import FeatureDataset, PhotoDataset, dense_states
+from tagger.data.features import cached_views
+from tagger.data.inspection import inspect
+from tagger.data.loader import ResumableLoader
+from tagger.data.normalisation import Normalisation
+from tagger.data.replication import Plan, Replication, plan
+from tagger.data.sampler import EvalSampler, ReplicationSampler
+from tagger.data.split import official_folds, stratified_folds
+from tagger.data.states import PRESENT, Unknown, count_states, unknown_weight
+from tagger.data.taxonomy import Taxonomy, read_taxonomy
+from tagger.data.transforms import EvalTransform, TrainTransform, Transform
+from tagger.errors import UserError
+
+
+class Source(Protocol):
+    """Anything that reads photos and annotations into a catalog."""
+
+    def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog: ...
+
+
+class BadPhotosError(UserError):
+    """Photos that cannot be read, where the policy is to stop; the message names the first and counts the others."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How a training photo is varied; see TrainTransform."""
+
+    scale: tuple[float, float] = (0.25, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    jitter: float = 0.0
+
+
+class PhotoData(pl.LightningDataModule):
+    """One data set, split into folds.
+
+    Args:
+        source: Reads the photos and their annotations.
+        taxonomy: Name under ``conf/taxonomy``, or a path of a YAML file.
+        root: Folder under which the source looks.
+        split: ``folds`` (fold 0 tests, 1 validates, 2 to 9 train, label-stratified) or ``official`` (the source's own
+            test photos are fold 0, its training photos are split into folds 1 to 9).
+        unknown: What an unknown label counts for: ``negative``, ``ignore`` or a weight in [0, 1].
+        batch_size: Photos of an optimisation step, over all processes.
+        size: Side in pixels of what the network sees.
+        fit: How a photo of another shape is made square: ``squash``, ``crop`` or ``pad``.
+        augment: How training photos are varied.
+        bad_photos: ``skip`` leaves photos out that cannot be read and reports them, ``stop`` refuses the data set.
+        max_pixels: Photos that declare more are refused before they are decoded.
+        workers: Processes that decode, for each process that trains.
+        cache: Folder for what can be computed again.
+        seed: Seed of split, draws and augmentation.
+        sampler: How often a photo is drawn.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        taxonomy: str,
+        root: str | None,
+        split: Literal["folds", "official"],
+        unknown: Unknown,
+        batch_size: int,
+        size: int,
+        fit: Literal["squash", "crop", "pad"],
+        augment: Augment,
+        bad_photos: Literal["skip", "stop"],
+        max_pixels: int,
+        workers: int,
+        cache: Path,
+        seed: int,
+        sampler: Replication,
+    ) -> None:
+        super().__init__()
+        if split not in ("folds", "official"):
+            raise ValueError(f"data.split must be 'folds' or 'official', got {split!r}")
+        if bad_photos not in ("skip", "stop"):
+            raise ValueError(f"data.bad_photos must be 'skip' or 'stop', got {bad_photos!r}")
+        self.source = source
+        self.taxonomy = read_taxonomy(taxonomy)
+        self.root = root
+        self.split = split
+        self.unknown = unknown_weight(unknown)
+        self.batch_size = batch_size
+        self.size = size
+        self.fit = fit
+        self.augment = augment
+        self.bad_photos = bad_photos
+        self.max_pixels = max_pixels
+        self.workers = workers
+        self.cache = cache
+        self.seed = seed
+        self.sampler = sampler
+        self.rejected: list[tuple[str, str]] = []
+        self.views: list[np.ndarray] = []
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """All photos that can be read, with their content hash (``photo_id``), size and states."""
+        catalog = self.source.read(self.root, self.taxonomy)
+        table = inspect(
+            catalog.photos["path"], catalog.root, max_pixels=self.max_pixels, workers=self.workers, cache=self.cache
+        )
+        errors = table["error"]
+        good = np.flatnonzero(errors.is_null().to_numpy())
+        bad = np.flatnonzero(errors.is_valid().to_numpy())
+        self.rejected = [(str(catalog.root / table["path"][row].as_py()), errors[row].as_py()) for row in bad]
+        if self.rejected and self.bad_photos == "stop":
+            first = "; ".join(reason for _, reason in self.rejected[:3])
+            raise BadPhotosError(
+                f"{len(bad)} of {len(catalog)} photos cannot be read: {first}{' …' if len(bad) > 3 else ''}. "
+                "Repair or remove them, or set data.bad_photos=skip"
+            )
+        if not len(good):
+            raise BadPhotosError(
+                f"none of the {len(catalog)} photos under {catalog.root} can be read: {self.rejected[0][1]}"
+            )
+        read = table.take(good)
+        photos = catalog.photos.take(good).append_column("photo_id", read["sha256"])
+        for side in ("width", "height"):
+            photos = photos.append_column(side, read[side])
+        return Catalog(catalog.taxonomy, catalog.root, photos, catalog.states[good], _rows(catalog.truth, good))
+
+    @cached_property
+    def folds(self) -> np.ndarray:
+        """Fold of every photo, int8 (photos,); there is at least one to train, one to validate and one to test."""
+        states, groups = self.catalog.states, self.catalog.column("group")
+        numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
+        if self.split == "folds":
+            folds = stratified_folds(states, groups=numbers, seed=0)
+        else:
+            folds = official_folds(self._published_split(), states, groups=numbers, seed=0)
+        parts = {"train": folds > VALIDATION_FOLD, "validate": folds == VALIDATION_FOLD, "test": folds == TEST_FOLD}
+        for part, photos in parts.items():
+            if not photos.any():
+                raise UserError(
+                    f"{len(folds)} photos in {len(folds if groups is None else set(groups))} groups leave none to "
+                    f"{part} on: data.split={self.split} deals them, group by group, into ten folds; add photos"
+                )
+        return folds
+
+    def _published_split(self) -> np.ndarray:
+        split = self.catalog.column("split")
+        if split is None:
+            raise UserError("data.split=official: this data set has no published split; use data.split=folds")
+        return split
+
+    @cached_property
+    def train_rows(self) -> np.ndarray:
+        """Catalog rows that train."""
+        return np.flatnonzero((self.folds != TEST_FOLD) & (self.folds != VALIDATION_FOLD))
+
+    @cached_property
+    def val_rows(self) -> np.ndarray:
+        """Catalog rows that validate: thresholds and settings are chosen on them."""
+        return np.flatnonzero(self.folds == VALIDATION_FOLD)
+
+    @cached_property
+    def test_rows(self) -> np.ndarray:
+        """Catalog rows that are only reported on."""
+        return np.flatnonzero(self.folds == TEST_FOLD)
+
+    @cached_property
+    def factors(self) -> np.ndarray:
+        """Replication factor of every training photo."""
+        return self.sampler.factors(self.catalog.states[self.train_rows], unknown=self.unknown)
+
+    def names(self, rows: np.ndarray) -> list[str]:
+        """Return the paths of catalog rows."""
+        return [str(self.catalog.root / path) for path in self.catalog.photos["path"].take(pa.array(rows)).to_pylist()]
+
+    @cached_property
+    def train_counts(self) -> np.ndarray:
+        """Training photos that carry each label, int64 (labels,)."""
+        states = self.catalog.states[self.train_rows]
+        return np.bincount(states.indices[states.data == PRESENT], minlength=len(self.taxonomy))
+
+    def plan(self) -> Plan:
+        """Return what the sampler would do with the training photos."""
+        return plan(self.catalog.states[self.train_rows], self.sampler, unknown=self.unknown)
+
+    def state_counts(self) -> dict[str, float]:
+        """Return how many annotations of each state every part used, and what each unknown one weighed."""
+        counts = {"states/unknown_weight": self.unknown}
+        for part, rows in (("train", self.train_rows), ("val", self.val_rows), ("test", self.test_rows)):
+            counts |= count_states(part, self.catalog.states[rows])
+        return counts
+
+    def truth(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the states without annotation noise, int8 (rows, labels), if the source knows them."""
+        return None if self.catalog.truth is None else dense_states(self.catalog.truth, rows)
+
+    def prepare(self, normalisation: Normalisation) -> None:
+        """Build the transforms for a network that expects such pixels."""
+        pixels = {"mean": normalisation.mean, "std": normalisation.std, "interpolation": normalisation.interpolation}
+        shared: dict[str, Any] = {"size": self.size, "max_pixels": self.max_pixels, **pixels}
+        self.plain = EvalTransform(fit=self.fit, **shared)
+        self.augmented = TrainTransform(**asdict(self.augment), **shared)
+
+    def cache_features(self, backbone: nn.Module, views: int, device: torch.device) -> None:
+        """Let the backbone see every photo ``views`` times, once plain and then augmented, and keep what it gives."""
+        self.views = cached_views(
+            backbone,
+            self.catalog,
+            [self.plain, *[self.augmented] * (views - 1)],
+            folder=self.cache / "features",
+            workers=self.workers,
+            device=device,
+        )
+
+    @cached_property
+    def batches(self) -> int:
+        """Batches of a training epoch."""
+        return len(self._sampler(rank=0, world_size=1))
+
+    def train_dataloader(self) -> ResumableLoader:
+        assert self.trainer is not None
+        # Lightning types the tracker by its base class, which does not count what was processed.
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        dataset = self._dataset(self.train_rows, self.augmented, self.views)
+        return ResumableLoader(
+            dataset,
+            self._sampler(**self._shard()),
+            trained=lambda: progress.current.processed,
+            **self._loading(dataset),
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._evaluation(self.val_rows)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._evaluation(self.test_rows)
+
+    def _evaluation(self, rows: np.ndarray) -> DataLoader[Batch]:
+        sampler = EvalSampler(len(rows), batch_size=self.batch_size, **self._shard())
+        dataset = self._dataset(rows, self.plain, self.views[:1])
+        return DataLoader(dataset, batch_sampler=sampler, **self._loading(dataset))
+
+    def _sampler(self, *, rank: int, world_size: int) -> ReplicationSampler:
+        return ReplicationSampler(
+            self.factors,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            length=self.sampler.length,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def _dataset(self, rows: np.ndarray, transform: Transform, views: list[np.ndarray]) -> Dataset[Any]:
+        if views:
+            return FeatureDataset(self.catalog, rows, views, seed=self.seed)
+        return PhotoDataset(self.catalog, rows, transform, seed=self.seed)
+
+    def _loading(self, dataset: Dataset[Any]) -> dict[str, Any]:
+        """Return the DataLoader's settings: features lie in memory, and workers would only copy them."""
+        if isinstance(dataset, FeatureDataset):
+            return {"collate_fn": _as_given}
+        return {
+            "collate_fn": collate,
+            "num_workers": self.workers,
+            "pin_memory": torch.cuda.is_available(),
+            "persistent_workers": self.workers > 0,
+        }
+
+    def _shard(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "world_size": 1}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+
+
+def _as_given(batch: Batch) -> Batch:
+    return batch
+
+
+def _rows(matrix: csr_array | None, rows: np.ndarray) -> csr_array | None:
+    return None if matrix is None else matrix[rows]

@@ -1,0 +1,85 @@
+"""Catalog rows as training examples: photos decoded when asked for, or features cached from the backbone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tagger.data.batch import Batch, Example
+from tagger.data.catalog import Catalog
+from tagger.data.photo import BadPhoto
+from tagger.data.sampler import Draw
+from tagger.data.transforms import seeded
+
+
+class PhotoDataset(Dataset[Example]):
+    """Photos decoded, augmented and normalised when they are asked for.
+
+    Augmentation is a function of (seed, draw): the same for any number of workers and processes, and after a resume.
+    """
+
+    def __init__(self, catalog: Catalog, rows: np.ndarray, transform: Callable[[Path], Tensor], *, seed: int) -> None:
+        # Arrow buffers and arrays: forked workers share their pages, because nothing touches a reference count.
+        self.paths = catalog.photos["path"]
+        self.states = catalog.states
+        self.root = catalog.root
+        self.rows = rows
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw) -> Example:
+        position, number = draw
+        row = int(self.rows[position])
+        states = torch.from_numpy(dense_states(self.states, np.array([row]))[0])
+        path = self.root / self.paths[row].as_py()
+        try:
+            with seeded(draw_seed(self.seed, number)):
+                return Example(self.transform(path), states, row)
+        except BadPhoto as error:
+            return Example(None, states, row, error=(str(path), str(error)))
+
+
+class FeatureDataset(Dataset[Batch]):
+    """Features that the frozen backbone gave for each view of every photo; a draw takes one of the views."""
+
+    def __init__(self, catalog: Catalog, rows: np.ndarray, views: list[np.ndarray], *, seed: int) -> None:
+        self.states = catalog.states
+        self.rows = rows
+        self.views = views
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, draws: list[Draw]) -> Batch:
+        """Return a whole batch: PyTorch asks for it at once where a data set can give it."""
+        positions, numbers = np.array(draws).T
+        rows = self.rows[positions]
+        chosen = np.array([draw_seed(self.seed, number) % len(self.views) for number in numbers.tolist()])
+        features = np.empty((len(rows), self.views[0].shape[1]), dtype=np.float32)
+        for view, array in enumerate(self.views):
+            features[chosen == view] = array[rows[chosen == view]]
+        states = torch.from_numpy(dense_states(self.states, rows))
+        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows))
+
+
+def dense_states(states: csr_array, rows: np.ndarray) -> np.ndarray:
+    """Return rows of the sparse states as a dense int8 array (rows, labels)."""
+    return states[rows].toarray()
+
+
+def draw_seed(seed: int, number: int) -> int:
+    """Return the seed of one draw, 0..2^63; the same in every process (hashes of integers are not salted).
+
+    Example:
+        >>> draw_seed(0, 1) == draw_seed(0, 1) != draw_seed(1, 1)
+        True
+    """
+    return hash((seed, number)) % 2**63

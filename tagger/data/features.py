@@ -1,0 +1,112 @@
+"""Cached features: the frozen backbone sees every photo once per view, and the head trains on what it gave."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from rich.progress import track
+from torch import nn
+from torch.utils.data import DataLoader
+
+from tagger.data.batch import collate
+from tagger.data.catalog import Catalog
+from tagger.data.dataset import PhotoDataset
+from tagger.data.photo import BadPhoto
+from tagger.data.transforms import Transform
+
+VIEW_SEED = 0
+"""Of the augmented views. Fixed: runs that differ in their seed share the cache."""
+
+
+def cached_views(
+    backbone: nn.Module,
+    catalog: Catalog,
+    transforms: Sequence[Transform],
+    *,
+    folder: Path,
+    workers: int,
+    device: torch.device,
+) -> list[np.ndarray]:
+    """Return the features of all photos, one float16 array (photos, features) per transform, mapped from disk.
+
+    An array is computed if ``folder`` does not have it yet for this backbone, these photos (by content) and this
+    transform. It is written beside and renamed, so a killed process leaves no half array.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    what = _digest(backbone, catalog)
+    return [
+        _view(backbone, catalog, transform, number, what, folder=folder, workers=workers, device=device)
+        for number, transform in enumerate(transforms)
+    ]
+
+
+def _view(
+    backbone: nn.Module,
+    catalog: Catalog,
+    transform: Transform,
+    number: int,
+    what: str,
+    *,
+    folder: Path,
+    workers: int,
+    device: torch.device,
+) -> np.ndarray:
+    recipe = json.dumps([type(transform).__name__, transform.recipe(), number])
+    path = folder / f"{what}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.npy"
+    with FileLock(path.with_suffix(".lock")):
+        if _kept(path) is None:
+            data = PhotoDataset(catalog, np.arange(len(catalog)), transform, seed=VIEW_SEED)
+            features = _compute(backbone, data, number, workers=workers, device=device)
+            beside = path.with_suffix(f".{os.getpid()}.tmp")
+            with beside.open("wb") as file:
+                np.save(file, features)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """Return the array, or None if it is not there or was cut since: it can be computed again."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+@torch.inference_mode()
+def _compute(backbone: nn.Module, data: PhotoDataset, number: int, *, workers: int, device: torch.device) -> np.ndarray:
+    # Channels-last: 1.7 times the photos per second of the default layout for EfficientNet-Lite0 on two CPU cores.
+    backbone = backbone.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batches = [
+        [(row, number * len(data) + row) for row in range(at, min(at + 32, len(data)))]
+        for at in range(0, len(data), 32)
+    ]
+    loader = DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
+    features: np.ndarray | None = None
+    for batch in track(loader, description=f"features, view {number + 1}", total=len(batches)):
+        if batch.bad:
+            raise BadPhoto(f"{batch.bad[0][1]}; it was readable a moment ago: run again to have it left out")
+        images = batch.inputs.to(device, memory_format=torch.channels_last)
+        found = backbone(images).cpu().numpy()
+        if features is None:
+            features = np.empty((len(data), found.shape[1]), dtype=np.float16)
+        features[batch.rows.numpy()] = found
+    assert features is not None  # a catalog has photos
+    return features
+
+
+def _digest(backbone: nn.Module, catalog: Catalog) -> str:
+    """Return sixteen hex digits of the backbone's weights and the photos' contents, in their order."""
+    digest = hashlib.sha256()
+    for name, tensor in backbone.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    for photo_id in catalog.photos["photo_id"].to_pylist():
+        digest.update(photo_id.encode())
+    return digest.hexdigest()[:16]

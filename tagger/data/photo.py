@@ -1,0 +1,270 @@
+"""From a photo's bytes to an upright RGB picture, or one error that says what is wrong with it.
+
+Everything that Pillow may do with a photo happens in here, behind two doors: :func:`open_photo` reads the header and
+checks it, :func:`decode` reads the pixels. Between them the photo is still small, so that its size can decide how
+much of it is decoded: libjpeg makes a picture of 1/2, 1/4 or 1/8 the size straight from the DCT coefficients, without
+ever having the large one.
+
+The limit on pixels is Pillow's own (``Image.MAX_IMAGE_PIXELS``), set while one photo is read and put back after:
+that way it also holds for what a photo contains (the pictures in an icon), and nothing changes for other users of
+Pillow in the process. The switch is per process, so photos are read in processes, not in threads.
+"""
+
+import os
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+MAX_PIXELS = 256_000_000
+"""Photos that declare more are refused: phones make 200 megapixels, and 256 of them are 0.8 GB of RGB."""
+
+PhotoFile = str | Path | BinaryIO
+"""Where a photo is, or an open file of its bytes."""
+
+# What turns a picture upright that the camera stored with this EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# ISO/IEC 23008-12: still pictures and sequences coded by HEVC, and the two neutral brands.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
+
+class BadPhoto(ValueError):  # noqa: N818 (it is the photo that is bad)
+    """A photo that cannot be used; the message names it and the reason."""
+
+
+def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open a photo and check what its header declares; the pixels are not read yet.
+
+    Args:
+        file: A path, or a binary file that can seek.
+        max_pixels: The most that width times height may be.
+
+    Returns:
+        The photo as it is stored; close it, or use it in a ``with`` block.
+
+    Raises:
+        BadPhoto: If it is missing, empty, not a file, not an image, or of no or too many pixels.
+
+    Example:
+        >>> import io
+        >>> open_photo(io.BytesIO(b"hello"))
+        Traceback (most recent call last):
+        ...
+        tagger.data.photo.BadPhoto: photo: not an image
+    """
+    if isinstance(file, str | Path):
+        _check_file(file)
+    with _guarded(file, max_pixels=max_pixels):
+        photo = _open(file)
+        try:
+            _check_header(photo)
+        except BaseException:
+            photo.close()
+            raise
+        return photo
+
+
+def decode(photo: Image.Image, *, at_least: tuple[int, int] | None = None) -> Image.Image:
+    """Return the pixels of a photo as RGB, upright, the first frame if there are several.
+
+    Grey, 1-bit, palette, CMYK, Lab and deep pictures become RGB of 8 bits; what is transparent becomes white.
+
+    Args:
+        photo: What :func:`open_photo` gave; it is used up and may be smaller afterwards.
+        at_least: (width, height) of the upright picture below which neither side may fall: a JPEG is then decoded at
+            the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps them. None decodes it whole.
+
+    Raises:
+        BadPhoto: If the pixels are truncated or damaged.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (640, 480), 100).save(file, "JPEG")
+        >>> small = decode(open_photo(file), at_least=(100, 100))
+        >>> small.size, small.mode, small.getpixel((0, 0))
+        ((160, 120), 'RGB', (100, 100, 100))
+    """
+    with _guarded(photo, max_pixels=_declared(photo)):
+        turn = _orientation(photo)
+        if at_least is not None:
+            photo.draft(None, at_least[::-1] if turn >= 5 else at_least)  # type: ignore[arg-type]
+        photo.load()
+        picture = _to_rgb(photo)
+        return picture.transpose(_TURNS[turn]) if turn in _TURNS else picture
+
+
+def upright_size(photo: Image.Image) -> tuple[int, int]:
+    """Return (width, height) of the upright picture; to be asked before :func:`decode`.
+
+    Raises:
+        BadPhoto: If it takes the pixels to know, as for a PNG, and they are truncated or damaged.
+
+    Example:
+        >>> import io
+        >>> file, exif = io.BytesIO(), Image.Exif()
+        >>> exif[ExifTags.Base.Orientation] = 6
+        >>> Image.new("L", (640, 480)).save(file, "JPEG", exif=exif)
+        >>> upright_size(open_photo(file))
+        (480, 640)
+    """
+    with _guarded(photo, max_pixels=_declared(photo)):
+        turned = _orientation(photo) >= 5
+        return (photo.height, photo.width) if turned else (photo.width, photo.height)
+
+
+def _orientation(photo: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; from 5 on the sides are swapped. 1 is upright."""
+    if photo.format in ("PNG", "TIFF"):
+        # A PNG may tell it after the pixels; Pillow turns a TIFF by itself and then forgets the orientation.
+        photo.load()
+    try:
+        orientation = photo.getexif().get(ExifTags.Base.Orientation, 1)
+    # Damaged EXIF is no reason to refuse a picture.
+    except Exception:
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _declared(photo: Image.Image) -> int:
+    """Return the pixels that the header declared: nothing inside the photo may have more."""
+    return photo.width * photo.height
+
+
+def _check_file(path: str | Path) -> None:
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError as error:
+        raise BadPhoto(f"{path}: missing") from error
+    except (OSError, ValueError) as error:
+        raise BadPhoto(f"{path}: cannot be opened ({_in_words(error)})") from error
+    if not stat.S_ISREG(status.st_mode):
+        # Opening a pipe would wait for ever.
+        raise BadPhoto(f"{path}: {'a folder' if stat.S_ISDIR(status.st_mode) else 'not a file'}")
+    if status.st_size == 0:
+        raise BadPhoto(f"{path}: empty file")
+
+
+def _open(file: PhotoFile) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if not _is_heic(file):
+            raise
+        if not _reads_heic():
+            raise _Reason("a HEIC photo, which needs: pip install tagger[heic]") from None
+        return Image.open(file)
+
+
+def _is_heic(file: PhotoFile) -> bool:
+    """Return whether the bytes say HEIC; the name does not count, since phones export HEIC as .jpg too."""
+    if isinstance(file, str | Path):
+        with Path(file).open("rb") as opened:
+            return _is_heic(opened)
+    file.seek(0)
+    head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:] in _HEIC_BRANDS
+
+
+@cache
+def _reads_heic() -> bool:
+    """Teach Pillow to read HEIC if the extra is installed; importing it takes time, so not before one is met."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _check_header(photo: Image.Image) -> None:
+    if photo.format == "EPS":
+        # A program in PostScript: decoding would start Ghostscript and run it.
+        raise _Reason("not an image but a PostScript program")
+    if min(photo.size) < 1:
+        raise _Reason(f"zero-sized ({photo.width}×{photo.height} pixels)")
+
+
+def _to_rgb(photo: Image.Image) -> Image.Image:
+    if photo.mode.startswith("I") or photo.mode == "F":
+        return _deep_to_grey(photo).convert("RGB")
+    if not photo.has_transparency_data:
+        return photo.convert("RGB")
+    layer = photo.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _deep_to_grey(photo: Image.Image) -> Image.Image:
+    """Return 8 bits of grey for 16 or 32: white is 65,535 in integers, and in floats 1, or 255 if any is above 1."""
+    values = np.nan_to_num(np.asarray(photo, dtype=np.float32))
+    white = 65535 if photo.mode != "F" else 1 if values.max() <= 1 else 255
+    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+
+
+class _Reason(Exception):  # noqa: N818
+    """A reason that is already in words."""
+
+
+@contextmanager
+def _guarded(file: PhotoFile | Image.Image, *, max_pixels: int) -> Iterator[None]:
+    """Turn whatever Pillow raises about this photo into a BadPhoto, keep its warnings to itself, and limit pixels."""
+    limit = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        # Mostly about EXIF that is damaged in photos that are not. Whoever made warnings errors means their own code.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        # Readers of damaged files raise nearly anything: OSError, SyntaxError, struct.error, IndexError, MemoryError, …
+        except Exception as error:
+            raise BadPhoto(f"{_name(file)}: {_in_words(error)}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _in_words(error: Exception) -> str:
+    """Return why a photo is bad.
+
+    Example:
+        >>> _in_words(OSError("image file is truncated (7 bytes not processed)"))
+        'truncated'
+        >>> _in_words(KeyError(7))
+        'damaged (KeyError: 7)'
+    """
+    if isinstance(error, _Reason):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        digits = re.search(r"\d+", str(error))
+        pixels = f"{int(digits[0]):,}" if digits else "too many"
+        return f"{pixels} pixels, more than max_pixels={Image.MAX_IMAGE_PIXELS:,}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    if "truncated" in str(error) or isinstance(error, EOFError):
+        return "truncated"
+    return f"damaged ({type(error).__name__}: {error})"
+
+
+def _name(file: PhotoFile | Image.Image) -> str:
+    """Return the path of a file or a photo, or "photo" where the bytes come from memory."""
+    if isinstance(file, str | Path):
+        return str(file)
+    return str(getattr(file, "filename", "") or getattr(file, "name", "") or "photo")

@@ -1,0 +1,135 @@
+"""The LightningModule: it assembles network, loss, optimizer and metrics, and decides nothing itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tagger.data.batch import Batch
+from tagger.data.states import targets_and_weights
+from tagger.errors import UserError
+from tagger.model.network import Network
+from tagger.model.regime import Regime
+from tagger.model.schedule import planned_steps
+from tagger.tags.histogram import ScoreHistogram
+from tagger.tags.metrics import mean_average_precision
+
+
+class NotFiniteLossError(UserError):
+    """The loss became NaN or infinite; the message names the step and the photos of the batch."""
+
+
+class TaggerModule(pl.LightningModule):
+    """A network in training.
+
+    Args:
+        network: Photos or features to logits (batch, labels).
+        regime: Which part of it learns.
+        loss: ``(logits, targets, weights) -> scalar``.
+        optimizer: ``module -> Optimizer``.
+        schedule: ``(optimizer, total steps) -> scheduler``, stepped every optimisation step.
+        unknown: Weight in [0, 1] of an unknown label as a negative, in the loss and the metrics.
+        seed: Seed of dropout, which is a function of (seed, step): the same after a resume.
+        recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
+    """
+
+    thresholds: Tensor
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        regime: Regime,
+        loss: nn.Module,
+        optimizer: Callable[[nn.Module], Optimizer],
+        schedule: Callable[[Optimizer, int], Any],
+        unknown: float,
+        seed: int,
+        recipe: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.regime = regime
+        self.loss = loss
+        self.optimizer_factory = optimizer
+        self.schedule_factory = schedule
+        self.unknown = unknown
+        self.seed = seed
+        self.recipe = recipe
+        labels = network.head.out_features
+        self.register_buffer("thresholds", torch.full((labels,), 0.5))
+        self.validation = ScoreHistogram(labels)
+        self.test = ScoreHistogram(labels)
+        self.network.backbone.requires_grad_(regime.train_backbone)
+        # Lightning starts a fit in whatever mode the module is in.
+        self.train()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the scores (batch, labels), 0..1, of photos (batch, 3, height, width)."""
+        return self.network(images).float().sigmoid()
+
+    def train(self, mode: bool = True) -> "TaggerModule":
+        """Keep a frozen backbone in evaluation mode: its batch norms must not drift."""
+        super().train(mode)
+        if not self.regime.train_backbone:
+            self.network.backbone.eval()
+        return self
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Return the logits (batch, labels) of photos or of cached features."""
+        return self.network.classify(batch.inputs) if batch.inputs.ndim == 2 else self.network(batch.inputs)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        targets, weights = targets_and_weights(batch.states, unknown=self.unknown)
+        loss = self.loss(self.logits(batch), targets, weights)
+        if not torch.isfinite(loss):
+            raise NotFiniteLossError(self._not_finite(loss, batch))
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.rows))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.validation.update(self.logits(batch).float().sigmoid(), batch.states)
+
+    def on_validation_epoch_end(self) -> None:
+        # Every process holds the sum over all processes: nothing is left to reduce.
+        mean = mean_average_precision(self.validation.compute(), unknown=self.unknown)
+        self.log("val/map", mean.value or 0.0, prog_bar=True)
+        self.log("val/labels_counted", float(mean.labels))
+
+    def on_test_epoch_start(self) -> None:
+        self.test.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        scores = self.logits(batch).float().sigmoid()
+        self.test.update(scores, batch.states)
+        return scores
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = self.optimizer_factory(self.network)
+        # Not `estimated_stepping_batches`: it builds the loader before a resumed epoch and batch are known.
+        steps = planned_steps(self.trainer, batches=self.trainer.datamodule.batches)  # type: ignore[attr-defined]
+        schedule = self.schedule_factory(optimizer, steps)
+        # Lightning's default is once per epoch.
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["recipe"] = self.recipe
+        # An averaging callback has put its own copy here, which may be older than the last fit.
+        checkpoint["state_dict"]["thresholds"] = self.thresholds.clone()
+
+    def _not_finite(self, loss: Tensor, batch: Batch) -> str:
+        photos = self.trainer.datamodule.names(batch.rows.cpu().numpy())  # type: ignore[attr-defined]
+        return (
+            f"the loss is {loss.item()} at step {self.global_step}; the photos of the batch are {', '.join(photos)}. "
+            "Lower optimizer.lr, lengthen schedule.warmup, or set trainer.gradient_clip_val=1"
+        )

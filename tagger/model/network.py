@@ -1,0 +1,55 @@
+"""The network: a backbone that turns photos into features and a linear head that turns features into logits."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from tagger.data.normalisation import Normalisation
+from tagger.model.weights import build_backbone
+
+
+class Network(nn.Module):
+    """Photos (batch, 3, height, width) to logits (batch, labels).
+
+    The head starts from Xavier weights and a bias that gives every label the score ``prior``, so that the first steps
+    are not spent on learning that most labels are absent from most photos (Lin et al. 2017, section 4.1).
+    """
+
+    def __init__(
+        self,
+        *,
+        labels: int,
+        backbone: str,
+        weights: str | None,
+        mean: Sequence[float],
+        std: Sequence[float],
+        interpolation: str = "bilinear",
+        dropout: float = 0.0,
+        prior: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.normalisation = Normalisation(tuple(mean), tuple(std), interpolation)
+        self.backbone, features = build_backbone(backbone, weights=weights)
+        if weights is None:
+            self.backbone.apply(_xavier)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(features, labels)
+        _xavier(self.head)
+        nn.init.constant_(self.head.bias, math.log(prior / (1 - prior)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of photos."""
+        return self.classify(self.backbone(images))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits of backbone features (batch, features)."""
+        return self.head(self.dropout(features))
+
+
+def _xavier(module: nn.Module) -> None:
+    """Initialise a linear or convolutional layer (Glorot & Bengio 2010); leave others alone."""
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,27 @@
+"""The callback that fits the thresholds on validation and keeps them in the module."""
+
+from typing import cast
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from tagger.model.module import TaggerModule
+from tagger.tags.thresholds import Contract, Target, fit
+
+
+class FitThresholds(Callback):
+    """After each validation, fit the contract on its scores; the module's thresholds are then the contract's."""
+
+    contract: Contract
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    # At the end of validation and not of its epoch: an averaging callback swaps the weights back in between, and the
+    # thresholds belong to the averaged ones.
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        module = cast(TaggerModule, pl_module)
+        self.contract = fit(module.validation.compute(), self.target, unknown=module.unknown)
+        module.thresholds.copy_(self.contract.thresholds)

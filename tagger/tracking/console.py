@@ -1,0 +1,115 @@
+"""What a run says in the terminal when it ends."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tagger.tracking.label_result import LabelResult
+from tagger.tracking.visible import visible
+
+VERDICTS = {"certified": "green", "met": "yellow", "best_f1": "cyan", "unreachable": "red"}
+"""The verdicts from good to bad and their colours."""
+
+
+def print_closing(
+    metrics: Mapping[str, float], labels: Sequence[LabelResult], *, run_folder: Path, console: Console | None = None
+) -> None:
+    """Print :func:`closing_table` on the console given, by default the terminal."""
+    (console or Console()).print(closing_table(metrics, labels, run_folder=run_folder))
+
+
+def closing_table(
+    metrics: Mapping[str, float], labels: Sequence[LabelResult], *, run_folder: Path, handful: int = 5
+) -> RenderableType:
+    """Return the closing lines of a run: figures, verdicts, best and worst labels, and where the report lies.
+
+    Args:
+        metrics: Flat, keys such as ``test/map``; a missing one shows as "–".
+        labels: All labels of the run, in any order.
+        run_folder: Where ``report.html`` and ``labels.csv`` were written.
+        handful: How many of the best and of the worst labels by average precision.
+    """
+    return Group(
+        Text(),
+        figures(metrics, labels),
+        Text(),
+        label_table(labels, handful=handful),
+        file_line("report", run_folder / "report.html"),
+        file_line("labels", run_folder / "labels.csv"),
+    )
+
+
+def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Table:
+    """Return the headline figures, a line each: mAP, its head, medium and tail, F1, verdicts."""
+
+    def shown(key: str) -> str:
+        return number(metrics.get(f"test/{key}"))
+
+    counted = metrics.get("test/labels_counted")
+    verdicts = Counter(label.verdict for label in labels)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row(
+        "test mAP",
+        Text.assemble(
+            (shown("map"), "bold"), f"  {counted:.0f} of {len(labels)} labels counted" if counted is not None else ""
+        ),
+    )
+    grid.add_row("", f"head {shown('map_head')} · medium {shown('map_medium')} · tail {shown('map_tail')}")
+    grid.add_row("test F1", f"micro {shown('micro_f1')} · macro {shown('macro_f1')}")
+    counts = [
+        (f"{verdicts[verdict]} {verdict}", colour)
+        for verdict, colour in VERDICTS.items()
+        if verdicts[verdict] or verdict != "best_f1"
+    ]
+    grid.add_row("labels", Text(" · ").join(Text(text, style=colour) for text, colour in counts))
+    return grid
+
+
+def label_table(labels: Sequence[LabelResult], *, handful: int) -> Table:
+    """Return the labels of highest and of lowest average precision; all of them if they are few."""
+    ranked = sorted((label for label in labels if label.ap is not None), key=lambda label: -(label.ap or 0.0))
+    best, worst = ranked[:handful], ranked[handful:][-handful:]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=None)
+    table.add_column("label", overflow="fold", min_width=12)
+    for title in ("train", "AP", "threshold", "P", "R"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for label in best:
+        table.add_row(*label_row(label), end_section=label is best[-1] and len(ranked) > 2 * handful)
+    for label in worst:
+        table.add_row(*label_row(label))
+    return table
+
+
+def label_row(label: LabelResult) -> list[RenderableType]:
+    """Return the cells of one label."""
+    numbers = [label.ap, label.threshold, label.precision, label.recall]
+    return [
+        # As Text, not markup: a name such as "[red]" must not colour the terminal.
+        Text(visible(label.id)),
+        str(label.train_count),
+        *(number(value) for value in numbers),
+        Text(visible(label.verdict), style=VERDICTS.get(label.verdict, "")),
+    ]
+
+
+def file_line(name: str, path: Path) -> Text:
+    """Return a file's name and path; terminals that can make it a link do."""
+    return Text.assemble((f"{name}  ", "dim"), (visible(str(path)), f"link {path.resolve().as_uri()}"), overflow="fold")
+
+
+def number(value: float | None) -> str:
+    """Return three decimals, or a dash where there is no answer.
+
+    Example:
+        >>> number(0.4605), number(None)
+        ('0.461', '–')
+    """
+    return "–" if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124

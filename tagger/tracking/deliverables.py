@@ -1,0 +1,53 @@
+"""Write what a run leaves in its folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tagger.tags.metrics import curves
+from tagger.tags.thresholds import Contract
+from tagger.tracking.atomic import write_text
+from tagger.tracking.labels_csv import write_labels
+from tagger.tracking.outcome import Outcome
+from tagger.tracking.report import write_report
+from tagger.tracking.test_scores import Scored
+
+
+def write_deliverables(
+    folder: Path,
+    result: Outcome,
+    *,
+    contract: Contract,
+    test: Scored,
+    photos: Sequence[str],
+    history: Sequence[Mapping[str, float]],
+    bad_photos: Sequence[tuple[str, str]],
+    facts: Mapping[str, str],
+) -> None:
+    """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished."""
+    write_labels(folder / "labels.csv", result.labels)
+    np.savez_compressed(folder / "test_scores.npz", rows=test.rows, scores=test.scores, states=test.states)
+    write_text(folder / "bad_photos.json", json.dumps(dict(bad_photos), indent=1, ensure_ascii=False))
+    curve = curves(test.histogram, unknown=contract.unknown)
+    precision = curve.precision.where(curve.tagged > 0, float("nan"))
+    recall = curve.recall.where(curve.positives[:, None] > 0, float("nan"))
+    write_report(
+        folder / "report.html",
+        title=f"{facts['experiment']} on {facts['data']}",
+        facts=facts,
+        metrics=result.metrics,
+        labels=result.labels,
+        thresholds=curve.thresholds.numpy(),
+        precision=precision.numpy(),
+        recall=recall.numpy(),
+        scores=test.scores,
+        states=test.states,
+        photos=photos,
+        history=history,
+        bad_photos=bad_photos,
+        target_precision=contract.target.precision,
+        target_recall=contract.target.recall,
+    )
+    write_text(folder / "metrics.json", json.dumps(result.metrics, indent=1, sort_keys=True))

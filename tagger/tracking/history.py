@@ -1,0 +1,33 @@
+"""The learning curve of a run, kept in its checkpoints so that a resumed run has the whole of it."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+
+class History(Callback):
+    """One row per validation: step, epoch and every metric that was logged."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.bad_photos: dict[str, str] = {}
+        self.photos = 0
+        """Photos trained on since this process started, over all processes."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.bad_photos.update(batch.bad)
+        self.photos += len(batch.rows) * trainer.world_size
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"step": float(trainer.global_step), "epoch": float(trainer.current_epoch + 1), **metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "bad_photos": self.bad_photos}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+        self.bad_photos = dict(state_dict["bad_photos"])

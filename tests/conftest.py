@@ -1,0 +1,141 @@
+"""What several tests need: a small listed data set, a small network to train on it, the real photos where they are."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+from PIL import Image
+
+from tagger.data.datamodule import Augment, PhotoData
+from tagger.data.normalisation import Normalisation
+from tagger.data.replication import Replication
+from tagger.data.sources.listing import Listing
+from tagger.model.losses import BinaryCrossEntropy
+from tagger.model.module import TaggerModule
+from tagger.model.network import Network
+from tagger.model.optimizers import sgd
+from tagger.model.regime import Regime
+from tagger.model.schedule import Constant
+from tagger.tracking.quiet import quieten
+
+COLOURS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200), "grey": (128, 128, 128)}
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep runs, caches and MLflow of tests out of the user's."""
+    monkeypatch.setenv("TAGGER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.delenv("TAGGER_RUN_FOLDER", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+
+
+@pytest.fixture
+def real_photos() -> Path:
+    """The folder of real photos."""
+    root = os.environ.get("TAGGER_DATA")
+    if not root:
+        pytest.skip("TAGGER_DATA is not set: no real photos here")
+    return Path(root).absolute()
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Callable[..., Path]:
+    """Make a data set ``colours`` of plain photos whose label is their colour; returns the root folder."""
+
+    def make(photos: int = 40, **files: str) -> Path:
+        folder = tmp_path / "root" / "colours"
+        (folder / "images").mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        rows = []
+        for number in range(photos):
+            name = list(COLOURS)[number % len(COLOURS)]
+            pixels = np.clip(np.array(COLOURS[name]) + rng.normal(0, 12, (24, 32, 3)), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{number:03}.png")
+            rows.append(f"{number:03}.png,{name}")
+        (folder / "labels.csv").write_text("\n".join(["image,labels", *rows]) + "\n")
+        labels = "\n".join(f"  - {name}" for name in COLOURS)
+        (tmp_path / "root" / "colours.yaml").write_text(f"name: colours\nlabels:\n{labels}\n")
+        for name, text in files.items():
+            (folder / name.replace("__", ".")).write_text(text)
+        return tmp_path / "root"
+
+    return make
+
+
+@pytest.fixture
+def photo_data(tmp_path: Path) -> Callable[..., PhotoData]:
+    """Make the data module of a root folder that `colours` made, decoding in the calling process."""
+
+    def make(root: Path, **settings: Any) -> PhotoData:
+        defaults = {
+            "source": Listing(folder="colours", unlisted="absent"),
+            "taxonomy": str(root / "colours.yaml"),
+            "root": str(root),
+            "split": "folds",
+            "unknown": "negative",
+            "batch_size": 8,
+            "size": 16,
+            "fit": "squash",
+            "augment": Augment(),
+            "bad_photos": "skip",
+            "max_pixels": 10_000,
+            "workers": 0,
+            "cache": tmp_path / "cache",
+            "seed": 0,
+            "sampler": Replication(),
+        }
+        data = PhotoData(**defaults | settings)
+        data.prepare(Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear"))
+        return data
+
+    return make
+
+
+@pytest.fixture
+def tagger_module() -> Callable[..., TaggerModule]:
+    """Make a module with a network of 0.1 million parameters, at random."""
+
+    def make(*, labels: int = 4, **settings: Any) -> TaggerModule:
+        pl.seed_everything(0, verbose=False)
+        half = [0.5, 0.5, 0.5]
+        network: dict[str, Any] = {"backbone": "test_efficientnet", "mean": half, "std": half, "dropout": 0.1}
+        defaults = {
+            "network": Network(labels=labels, weights=None, **network),
+            "regime": Regime(train_backbone=True),
+            "loss": BinaryCrossEntropy(),
+            "optimizer": lambda module: sgd(module, lr=0.1, weight_decay=0.0),
+            "schedule": Constant(),
+            "unknown": 1.0,
+            "seed": 0,
+            "recipe": {"network": network, "labels": [{"id": str(label)} for label in range(labels)]},
+        }
+        return TaggerModule(**defaults | settings)
+
+    return make
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Callable[..., pl.Trainer]:
+    """Make a trainer that works in silence and keeps nothing."""
+
+    def make(**settings: Any) -> pl.Trainer:
+        quieten()
+        defaults = {
+            "accelerator": "cpu",
+            "max_epochs": 1,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+            "use_distributed_sampler": False,
+            "default_root_dir": str(tmp_path),
+        }
+        return pl.Trainer(**defaults | settings)
+
+    return make

@@ -1,0 +1,201 @@
+"""Cached features: what the backbone gives, computed once, and never half."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tagger.data.catalog import Catalog
+from tagger.data.datamodule import PhotoData
+from tagger.data.dataset import draw_seed
+from tagger.data.features import VIEW_SEED, cached_views
+from tagger.data.photo import BadPhoto
+from tagger.data.transforms import EvalTransform, TrainTransform, Transform, seeded
+from tagger.model.weights import build_backbone
+
+PLAIN, AUGMENTED = EvalTransform(size=16), TrainTransform(size=16)
+
+
+class Backbone(nn.Module):
+    """Pixels to six features; it counts how often it is called."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.kernel = nn.Conv2d(3, 6, 16)
+        self.norm = nn.BatchNorm2d(6)
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        return self.norm(self.kernel(images)).flatten(1)
+
+
+@pytest.fixture
+def catalog(colours: Callable[..., Path], photo_data: Callable[..., PhotoData]) -> Catalog:
+    return photo_data(colours(40)).catalog
+
+
+@pytest.fixture
+def views(tmp_path: Path, catalog: Catalog) -> Callable[..., list[np.ndarray]]:
+    def make(
+        backbone: nn.Module, *transforms: Transform, catalog: Catalog = catalog, workers: int = 0
+    ) -> list[np.ndarray]:
+        folder, device = tmp_path / "features", torch.device("cpu")
+        return cached_views(backbone, catalog, transforms, folder=folder, workers=workers, device=device)
+
+    return make
+
+
+def arrays(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "features").glob("*.npy"))
+
+
+def test_they_are_what_the_backbone_gives_for_the_plain_photo(catalog: Catalog, views: Callable[..., list[np.ndarray]]):
+    torch.manual_seed(0)
+    backbone, width = build_backbone("test_efficientnet", weights=None)
+    (found,) = views(backbone.train(), PLAIN)
+    assert found.dtype == np.float16
+    assert found.shape == (40, width)
+    with torch.no_grad():
+        photos = torch.stack([PLAIN(catalog.root / path.as_py()) for path in catalog.photos["path"]])
+        expected = backbone.eval()(photos).numpy()
+    # float16 keeps eleven bits; the layout in memory changes the last bits of float32.
+    np.testing.assert_allclose(found, expected, rtol=2**-10, atol=1e-5)
+
+
+def test_the_further_views_are_augmented_by_their_number(catalog: Catalog, views: Callable[..., list[np.ndarray]]):
+    backbone = Backbone()
+    plain, first, second = views(backbone, PLAIN, AUGMENTED, AUGMENTED)
+    assert (plain != first).any() and (first != second).any()
+    for number, view in ((1, first), (2, second)):
+        with seeded(draw_seed(VIEW_SEED, number * 40 + 7)), torch.no_grad():
+            photo = AUGMENTED(catalog.root / "images" / "007.png")
+            np.testing.assert_allclose(view[7], backbone(photo[None])[0].numpy(), rtol=2**-10, atol=1e-5)
+
+
+def test_the_second_time_neither_backbone_nor_photos_are_needed(
+    catalog: Catalog, views: Callable[..., list[np.ndarray]]
+):
+    backbone = Backbone()
+    first = views(backbone, PLAIN, AUGMENTED)
+    calls = backbone.calls
+    for photo in (catalog.root / "images").iterdir():
+        photo.unlink()
+    second = views(backbone, PLAIN, AUGMENTED)
+    assert backbone.calls == calls == 4, "two batches of at most 32 photos for each of two views"
+    assert all((one == two).all() for one, two in zip(first, second, strict=True))
+
+
+def test_more_views_keep_those_that_are_there(views: Callable[..., list[np.ndarray]]):
+    backbone = Backbone()
+    (one,) = views(backbone, PLAIN)
+    again, _, _ = views(backbone, PLAIN, AUGMENTED, AUGMENTED)
+    assert backbone.calls == 6
+    assert (one == again).all()
+
+
+def test_other_weights_photos_and_transforms_have_another_file(
+    tmp_path: Path, catalog: Catalog, views: Callable[..., list[np.ndarray]]
+):
+    (first,) = views(Backbone(seed=0), PLAIN)
+    (weights,) = views(Backbone(seed=1), PLAIN)
+    (backwards,) = views(Backbone(seed=0), PLAIN, catalog=catalog.take(np.arange(40)[::-1]))
+    (transform,) = views(Backbone(seed=0), replace(PLAIN, mean=(0.4, 0.5, 0.6)))
+    assert len(arrays(tmp_path)) == 4
+    assert (weights != first).any() and (transform != first).any()
+    assert (backwards[::-1] == first).all()
+
+
+def test_a_photo_with_other_content_under_the_same_name_has_another_file(
+    tmp_path: Path, colours: Callable[..., Path], photo_data: Callable[..., PhotoData], catalog: Catalog
+):
+    root = catalog.root.parent
+    before = photo_data(root).catalog.photos["photo_id"].to_pylist()
+    red, green = catalog.root / "images" / "000.png", catalog.root / "images" / "001.png"
+    red.write_bytes(green.read_bytes())
+    after = photo_data(root).catalog.photos["photo_id"].to_pylist()
+    assert before != after
+    assert after[0] == after[1] == hashlib.sha256(green.read_bytes()).hexdigest()
+    for data in (catalog, photo_data(root).catalog):
+        cached_views(Backbone(), data, [PLAIN], folder=tmp_path / "features", workers=0, device=torch.device("cpu"))
+    assert len(arrays(tmp_path)) == 2
+
+
+def test_a_drifted_batch_norm_is_another_backbone(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
+    backbone = Backbone()
+    views(backbone, PLAIN)
+    backbone.norm.running_mean.add_(1)  # type: ignore[union-attr]
+    views(backbone, PLAIN)
+    assert len(arrays(tmp_path)) == 2
+
+
+def test_workers_change_nothing(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
+    alone = [np.array(view) for view in views(Backbone(), PLAIN, AUGMENTED)]
+    for path in arrays(tmp_path):
+        path.unlink()
+    shared = views(Backbone(), PLAIN, AUGMENTED, workers=2)
+    assert all((one == two).all() for one, two in zip(alone, shared, strict=True))
+
+
+def test_computing_them_does_not_change_the_backbone(views: Callable[..., list[np.ndarray]]):
+    backbone = Backbone().train()
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    views(backbone, PLAIN)
+    assert all((tensor == before[name]).all() for name, tensor in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_a_killed_writer_leaves_no_half_array(
+    tmp_path: Path, views: Callable[..., list[np.ndarray]], monkeypatch: pytest.MonkeyPatch, moment: str
+):
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[moment], killed)
+        with pytest.raises(KeyboardInterrupt):
+            views(Backbone(), PLAIN)
+    assert arrays(tmp_path) == []
+    (found,) = views(Backbone(), PLAIN)
+    assert found.shape == (40, 6)
+    assert len(arrays(tmp_path)) == 1
+
+
+def test_what_a_killed_process_left_beside_is_not_taken_for_features(
+    tmp_path: Path, views: Callable[..., list[np.ndarray]]
+):
+    (first,) = views(Backbone(), PLAIN)
+    (path,) = arrays(tmp_path)
+    whole = path.read_bytes()
+    path.with_suffix(".12345.tmp").write_bytes(whole[:100])
+    path.unlink()
+    (second,) = views(Backbone(), PLAIN)
+    assert (first == second).all()
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("left", [0, 50, -10])
+def test_an_array_that_was_cut_afterwards_is_computed_again(
+    tmp_path: Path, views: Callable[..., list[np.ndarray]], left: int
+):
+    first = np.array(views(Backbone(), PLAIN)[0])
+    (path,) = arrays(tmp_path)
+    os.truncate(path, left if left >= 0 else path.stat().st_size + left)
+    (second,) = views(Backbone(), PLAIN)
+    assert (first == second).all()
+
+
+def test_a_photo_that_vanishes_meanwhile_is_named_and_nothing_is_kept(
+    tmp_path: Path, catalog: Catalog, views: Callable[..., list[np.ndarray]]
+):
+    (catalog.root / "images" / "033.png").unlink()
+    with pytest.raises(BadPhoto, match=r"033\.png.*run again to have it left out"):
+        views(Backbone(), PLAIN)
+    assert arrays(tmp_path) == []

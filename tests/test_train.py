@@ -1,0 +1,185 @@
+"""The command as typed: real processes, real kills, real MLflow."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tagger.model.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.slow
+
+TINY = [
+    "data=folder",
+    "data.source.folder=colours",
+    "data.size=32",
+    "data.batch_size=8",
+    "data.workers=0",
+    "network=timm",
+    "network.backbone=resnet10t",
+    "network.weights=null",
+    "regime=everything",
+    "trainer.max_epochs=3",
+    "name=tiny",
+]
+
+
+@pytest.fixture
+def tiny(colours: Callable[..., Path], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that types a command on a tiny data set, in an empty folder that is not the repository."""
+    root = colours(80)
+    command = [sys.executable, "-m", "tagger.train", *TINY]
+    command += [f"data.root={root}", f"data.taxonomy={root / 'colours.yaml'}"]
+    cwd = tmp_path / "elsewhere"
+    cwd.mkdir()
+
+    def run(*words: str, wait: bool = True) -> subprocess.CompletedProcess[str] | subprocess.Popen[str]:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": cwd}
+        if not wait:
+            return subprocess.Popen([*command, *words], **streams)  # type: ignore[call-overload]
+        return subprocess.run([*command, *words], timeout=300, check=False, **streams)  # type: ignore[call-overload]
+
+    run.cwd = cwd  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
+
+
+def metrics(run: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads((run / "metrics.json").read_text())
+    changing = ("seconds/", "photos_per_second", "peak_memory")
+    return {name: value for name, value in found.items() if not name.startswith(changing)}
+
+
+def runs(cwd: Path) -> list[Path]:
+    return sorted((cwd / "runs" / "tiny").iterdir())
+
+
+def query(cwd: Path, sql: str) -> list[tuple[str, ...]]:
+    with sqlite3.connect(cwd / "mlflow.db") as database:
+        return database.execute(sql).fetchall()
+
+
+def test_a_run_leaves_what_was_promised(tiny) -> None:
+    done = tiny()
+    assert done.returncode == 0, done.stdout
+    (run,) = runs(tiny.cwd)
+    files = {"config.yaml", "metrics.json", "labels.csv", "report.html", "test_scores.npz", "bad_photos.json"}
+    assert files <= {path.name for path in run.iterdir()}
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert metrics(run)["test/map"] > 0.9
+    assert "test mAP" in done.stdout
+    assert str(run / "report.html") in done.stdout.replace("\n", "")
+    network, thresholds, recipe = load_checkpoint(run / "checkpoints" / "best.ckpt")
+    assert [label["id"] for label in recipe["labels"]] == ["red", "green", "blue", "grey"]
+    assert thresholds.shape == (4,)
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 4)
+    assert query(tiny.cwd, "select status, name from runs") == [("FINISHED", "tiny")]
+    tags = dict(query(tiny.cwd, "select key, value from tags"))
+    assert tags["version"] == "dev"
+    assert {"commit", "data_fingerprint", "command"} <= set(tags)
+    assert query(tiny.cwd, "select value from latest_metrics where key = 'test/map'")
+    assert list(tiny.cwd.glob("mlruns/**/report.html"))
+
+
+def test_the_same_seed_gives_the_same_metrics_twice(tiny) -> None:
+    for _ in range(2):
+        assert tiny("logger=csv").returncode == 0
+    first, second = runs(tiny.cwd)
+    assert metrics(first) == metrics(second)
+
+
+def interrupt(process: subprocess.Popen[str], cwd: Path, number: int) -> tuple[Path, str]:
+    """Send a signal to the newest run once a checkpoint is there and some steps have been taken since."""
+    before = set(runs(cwd))
+    deadline = time.monotonic() + 120
+    while not (new := [run for run in runs(cwd) if run not in before and (run / "checkpoints" / "last.ckpt").exists()]):
+        assert process.poll() is None and time.monotonic() < deadline, process.stdout.read()  # type: ignore[union-attr]
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(number)
+    return new[0], process.communicate(timeout=60)[0]
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tiny) -> None:
+    # A checkpoint after nearly every batch: the kill comes in the middle of an epoch.
+    long = ["trainer.max_epochs=24", "network.dropout=0.3", "sampler=resample_sqrt", "checkpoint_minutes=0.0001"]
+    assert tiny(*long).returncode == 0
+    (whole,) = runs(tiny.cwd)
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        cut, output = interrupt(tiny(*long, wait=False), tiny.cwd, number)
+        assert not (cut / "metrics.json").exists(), output
+        if number != signal.SIGKILL:
+            assert "resume=true goes on from there" in output
+            assert query(tiny.cwd, "select status from runs order by start_time")[-1] == ("KILLED",)
+        step = torch.load(cut / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+        assert 0 < step < 192
+        done = tiny(*long, "resume=true")
+        assert done.returncode == 0, done.stdout
+        assert metrics(cut) == metrics(whole)
+    # A resumed run is the same MLflow run.
+    assert query(tiny.cwd, "select status from runs") == [("FINISHED",)] * 4
+
+
+def test_two_processes_train_and_measure_like_one(tiny) -> None:
+    cached = ["regime=cached", "regime.views=2", "sampler=resample_sqrt", "logger=csv"]
+    assert tiny(*cached).returncode == 0
+    done = tiny(*cached, "trainer=ddp", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stdout
+    one, two = runs(tiny.cwd)
+    assert metrics(two) == pytest.approx(metrics(one), abs=1e-4)
+
+
+def test_what_cannot_be_read_is_left_out_and_named(tiny, colours) -> None:
+    images = tiny.cwd.parent / "root" / "colours" / "images"
+    (images / "000.png").write_bytes(b"")
+    (images / "001.png").unlink()
+    (images / "002.png").write_text("no photo")
+    whole = (images / "003.png").read_bytes()
+    (images / "003.png").write_bytes(whole[: len(whole) // 2])
+    assert tiny("logger=csv").returncode == 0
+    (run,) = runs(tiny.cwd)
+    bad = json.loads((run / "bad_photos.json").read_text())
+    assert [Path(path).name for path in bad] == ["000.png", "001.png", "002.png", "003.png"]
+    assert (
+        metrics(run)["states/train_photos"] + metrics(run)["states/val_photos"] + metrics(run)["states/test_photos"]
+        == 76
+    )
+    refused = tiny("logger=csv", "data.bad_photos=stop")
+    assert refused.returncode != 0
+    assert "4 of 80 photos cannot be read" in refused.stdout
+
+
+def test_a_loss_that_is_not_a_number_stops_with_step_and_photos(tiny) -> None:
+    done = tiny("logger=csv", "optimizer=sgd", "optimizer.lr=1e30", "schedule=constant")
+    assert done.returncode != 0
+    assert "the loss is nan at step" in done.stdout or "the loss is inf at step" in done.stdout
+    assert ".png" in done.stdout
+
+
+def test_a_plan_prints_and_trains_nothing(tiny) -> None:
+    done = tiny("plan=true", "sampler=resample_sqrt")
+    assert done.returncode == 0, done.stdout
+    assert "f(h)" in done.stdout
+    assert not (tiny.cwd / "runs").exists()
+
+
+@pytest.mark.parametrize("experiment", ["baseline", "resampling", "resampling_focal"])
+def test_every_experiment_runs_two_batches_of_everything(experiment: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tagger.train", f"+experiment={experiment}", "+debug=smoke"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(tmp_path.glob(f"runs/{experiment}/*/report.html"))
+
+
+def test_four_batches_can_be_learnt_by_heart(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tagger.train", "+debug=overfit"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = next(line for line in done.stdout.splitlines() if line.startswith("epoch 100/100"))
+    assert float(last.split("train/loss ")[1].split()[0]) < 0.02

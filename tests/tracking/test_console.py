@@ -1,0 +1,86 @@
+"""The closing table says how the run went within 80 columns."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from tagger.tracking.console import print_closing
+from tagger.tracking.label_result import LabelResult
+
+LABEL = LabelResult(
+    id="scene.label",
+    names={"en": "label"},
+    train_count=250,
+    ap=0.5,
+    threshold=0.4,
+    precision=0.75,
+    recall=0.25,
+    lower_bound=0.625,
+    support=40,
+    verdict="met",
+    fallback="",
+    val_precision=0.875,
+    val_recall=0.375,
+    val_support=38,
+)
+METRICS = {
+    "test/map": 0.4605,
+    "test/map_head": 0.66,
+    "test/map_medium": 0.49,
+    "test/map_tail": float("nan"),
+    "test/labels_counted": 29.0,
+}
+
+
+def closing(labels: list[LabelResult], *, colour: bool = False) -> str:
+    written = io.StringIO()
+    terminal = Console(file=written, width=80, force_terminal=colour, color_system="standard" if colour else None)
+    print_closing(METRICS, labels, run_folder=Path("runs/v1.0"), console=terminal)
+    return written.getvalue()
+
+
+def test_it_shows_the_headline_the_groups_the_verdicts_and_the_files():
+    text = closing([LABEL, replace(LABEL, verdict="certified"), LABEL])
+    assert "0.461" in text
+    assert "29 of 3 labels counted" in text
+    assert "head 0.660 · medium 0.490 · tail –" in text
+    assert "micro – · macro –" in text
+    assert "1 certified · 2 met · 0 unreachable" in text
+    assert str(Path("runs/v1.0/report.html")) in text
+    assert str(Path("runs/v1.0/labels.csv")) in text
+
+
+def test_it_shows_the_best_and_the_worst_labels_only():
+    text = closing([replace(LABEL, id=f"scene.n{i:02}", ap=i / 30) for i in range(30)])
+    shown = [word for word in text.split() if word.startswith("scene.")]
+    assert shown == [f"scene.n{i:02}" for i in [29, 28, 27, 26, 25, 4, 3, 2, 1, 0]]
+
+
+def test_few_labels_are_all_shown_once_and_one_without_answer_is_left_out():
+    text = closing(
+        [
+            replace(LABEL, id="scene.a", ap=0.1),
+            replace(LABEL, id="scene.b", ap=None),
+            replace(LABEL, id="scene.c", ap=0.9),
+        ]
+    )
+    assert [word for word in text.split() if word.startswith("scene.")] == ["scene.c", "scene.a"]
+
+
+def test_no_labels_are_no_crash():
+    assert "0 certified" in closing([])
+
+
+def test_no_line_is_wider_than_the_terminal_however_long_the_ids():
+    text = closing([replace(LABEL, id="scene." + "long_" * 30, train_count=1_000_000)])
+    assert max(map(len, text.splitlines())) <= 80
+    assert "met" in text
+
+
+def test_an_id_can_neither_colour_nor_command_the_terminal():
+    text = closing([replace(LABEL, id="[red]x[/red]\x1b]0;title\x07")], colour=True)
+    assert "[red]x[/red]" in text
+    assert "\x1b]0;" not in text
+    assert "\\x1b]0;" in text

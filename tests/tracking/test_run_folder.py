@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from tagger.tracking.run_folder import ResumeError, close_run, open_run, provenance
+
+
+def config(runs: Path, **changes: object) -> DictConfig:
+    return OmegaConf.create({"name": "mine", "seed": 0, "runs": str(runs), "resume": False, "plan": False, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    close_run()
+
+
+def start(settings: DictConfig) -> Path:
+    run = open_run(settings)
+    close_run()
+    return run.path
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    first, second = start(config(tmp_path)), start(config(tmp_path))
+    assert first != second
+    assert {first.parent, second.parent} == {tmp_path / "mine"}
+
+
+def test_processes_of_one_run_share_its_folder(tmp_path: Path) -> None:
+    first = open_run(config(tmp_path)).path
+    assert open_run(config(tmp_path)).path == first
+
+
+def test_resume_finds_the_newest_unfinished_run_of_the_same_settings(tmp_path: Path) -> None:
+    start(config(tmp_path, seed=1))
+    wanted = start(config(tmp_path))
+    finished = start(config(tmp_path))
+    (finished / "metrics.json").write_text("{}")
+    run = open_run(config(tmp_path, resume=True))
+    assert run.path == wanted
+    assert run.resumed
+    assert run.last is None
+    (run.checkpoints / "last.ckpt").touch()
+    assert run.last == wanted / "checkpoints" / "last.ckpt"
+
+
+def test_a_new_run_never_starts_from_a_checkpoint(tmp_path: Path) -> None:
+    run = open_run(config(tmp_path))
+    (run.checkpoints / "last.ckpt").touch()
+    assert run.last is None
+
+
+def test_resume_with_nothing_to_resume_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError, match=r"none of the 0 runs in .*/mine is unfinished"):
+        open_run(config(tmp_path, resume=True))
+    (start(config(tmp_path)) / "metrics.json").write_text("{}")
+    with pytest.raises(ResumeError, match=r"none of the 1 runs in .*/mine is unfinished"):
+        open_run(config(tmp_path, resume=True))
+
+
+def test_resume_with_other_settings_names_them(tmp_path: Path) -> None:
+    start(config(tmp_path, loss={"gamma": 2.0}))
+    with pytest.raises(ResumeError, match=r"other settings \(loss.gamma: 2.0 there, 1.5 here, seed: 0 there, 3 here\)"):
+        open_run(config(tmp_path, loss={"gamma": 1.5}, seed=3, resume=True))
+
+
+def test_what_a_run_remembers_outlives_the_process(tmp_path: Path) -> None:
+    run = open_run(config(tmp_path))
+    run.remember(mlflow_run_id="abc")
+    run.remember(other=1)
+    close_run()
+    again = open_run(config(tmp_path, resume=True))
+    assert (again.recall("mlflow_run_id"), again.recall("other"), again.recall("nothing")) == ("abc", 1, None)
+
+
+def test_provenance_names_the_commit() -> None:
+    assert provenance()["commit"].rstrip("+").isalnum()
