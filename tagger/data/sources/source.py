@@ -1,0 +1,96 @@
+"""What every source gives: photos and what it says about them, in its own words.
+
+A source knows one published format. It yields what it found, chunk by chunk, and counts what it left out and why. It
+knows nothing of our labels: names become labels later and in one place, by the taxonomy (tagger.data.mapping).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from tagger.data.states import Unknown
+from tagger.errors import UserError
+
+PHOTOS = pa.schema(
+    {
+        "key": pa.string(),  # what the source calls the photo, unique within the source: an ImageID, a file name
+        "path": pa.string(),  # relative to the source's root, with "/" between folders; null if there is no file
+        "split": pa.string(),  # "train" or "test" as published, or null
+        "group": pa.string(),  # photos with the same text stay in one fold, or null
+    }
+)
+"""A row per photo."""
+
+ANNOTATIONS = pa.schema(
+    {
+        "key": pa.string(),  # of a photo of this chunk or an earlier one
+        "name": pa.string(),  # the source's own name of the label: "/m/0dftk", "dining table"
+        "value": pa.int8(),  # PRESENT or ABSENT
+        "origin": pa.string(),  # "source": a fact; "product" or "model": an opinion, which never counts as truth
+        "score": pa.float32(),  # confidence of an opinion, 0..1, or null
+        "line": pa.int64(),  # where it is said: line of the file, for messages; null if that means nothing
+    }
+)
+"""A row per photo and name."""
+
+
+class SourceError(UserError):
+    """A source that cannot be read; the message names the file, the place and the way out."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some photos and some annotations; any of the two tables may be empty."""
+
+    photos: pa.Table
+    """Schema ``PHOTOS``."""
+    annotations: pa.Table
+    """Schema ``ANNOTATIONS``."""
+    file: str = ""
+    """The file that ``line`` counts in."""
+
+
+@dataclass
+class Skipped:
+    """What a source left out: how often for each reason, and a few examples of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, example: str, *, times: int = 1) -> None:
+        """Count something that was left out.
+
+        Example:
+            >>> skipped = Skipped()
+            >>> skipped.add("image listed twice", "a.jpg")
+            >>> skipped.counts["image listed twice"], skipped.examples["image listed twice"]
+            (1, ['a.jpg'])
+        """
+        self.counts[reason] += times
+        kept = self.examples.setdefault(reason, [])
+        if len(kept) < 5:
+            kept.append(example)
+
+
+class Source(Protocol):
+    """A set of photos that somebody labelled; its settings are the constructor's named arguments."""
+
+    root: str
+    """Folder or fsspec URL that the photos' paths are relative to."""
+    vocabulary: str
+    """Whose names it speaks: a key under ``sources`` of the taxonomy's labels."""
+    exhaustive: bool
+    """Whether annotators looked for every name of the vocabulary, so that a name they did not list is absent."""
+    unknown: Unknown
+    """What a label that is neither present nor absent counts for: ``negative``, ``ignore`` or a weight in [0, 1]."""
+
+    def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
+        """Yield what the source says; count in ``skipped`` what it leaves out.
+
+        Raises:
+            SourceError: If a file cannot be read at all; the message names file, line and the way out.
+        """
+        ...
