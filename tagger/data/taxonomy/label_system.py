@@ -1,0 +1,112 @@
+"""Labels and the relations between them, as they are used once the file has been read and found right."""
+
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from tagger.errors import UserError
+
+
+class TaxonomyError(UserError):
+    """A label system that cannot be used; the message lists every mistake."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label: what it is called, where it belongs, what it implies."""
+
+    id: str
+    names: dict[str, str]
+    """Display name per language: ``{"en": "forest", "zh": "森林"}``."""
+    parents: tuple[str, ...] = ()
+    """Labels that are true whenever this one is, because it is a kind of them; any number."""
+    implies: tuple[str, ...] = ()
+    """Labels that are true whenever this one is, without its being a kind of them: a forest has trees."""
+    excludes: tuple[str, ...] = ()
+    """Labels that cannot be true beside this one."""
+    definition: str = ""
+    """What an annotator decides by: what counts and what does not."""
+    aliases: tuple[str, ...] = ()
+    """What any source may call it, beside its id."""
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What one source calls it, by vocabulary: ``{"open_images": ("/m/0dftk",)}``."""
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The labels in a fixed order: column j of every ``(photos, labels)`` matrix is ``labels[j]``."""
+
+    name: str
+    labels: tuple[Label, ...]
+    left_out: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Names that deliberately map to nothing, with the reason: ``{vocabulary: {name: reason}}``."""
+    fingerprint: str = field(compare=False, default="")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Label ids in column order."""
+        return tuple(label.id for label in self.labels)
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """Column of every label id."""
+        return {id_: column for column, id_ in enumerate(self.ids)}
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Ids of the labels without parents that other labels have as a parent."""
+        parents = {parent for label in self.labels for parent in label.parents}
+        return tuple(label.id for label in self.labels if not label.parents and label.id in parents)
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Column of every name that any source may use: ids and aliases."""
+        names = {alias: column for column, label in enumerate(self.labels) for alias in label.aliases}
+        return names | self.column
+
+    def columns_of(self, vocabulary: str) -> dict[str, tuple[int, ...]]:
+        """Return the columns of every name that a source of this vocabulary may use: ids, aliases and its own names.
+
+        Example:
+            >>> Taxonomy("mine", (Label("tree", {}, sources={"corel5k": ("trees",)}),)).columns_of("corel5k")
+            {'tree': (0,), 'trees': (0,)}
+        """
+        found: dict[str, tuple[int, ...]] = {}
+        for column, label in enumerate(self.labels):
+            for name in dict.fromkeys((label.id, *label.aliases, *label.sources.get(vocabulary, ()))):
+                found[name] = (*found.get(name, ()), column)
+        return found
+
+    def nearest(self, name: str, vocabulary: str = "") -> str | None:
+        """Return the known name that looks most like ``name``, or None if none does."""
+        close = difflib.get_close_matches(name, self.columns_of(vocabulary), n=1)
+        return close[0] if close else None
+
+    @cached_property
+    def closure(self) -> np.ndarray:
+        """Boolean (labels, labels): where label j is true whenever label i is, by parents and implications; i too."""
+        return closure({label.id: (*label.parents, *label.implies) for label in self.labels})
+
+
+def closure(implied: dict[str, tuple[str, ...]]) -> np.ndarray:
+    """Return which labels follow from which, boolean (labels, labels), the diagonal included.
+
+    Example:
+        >>> closure({"poodle": ("dog",), "dog": ("animal",), "animal": ()}).astype(int)
+        array([[1, 1, 1],
+               [0, 1, 1],
+               [0, 0, 1]])
+    """
+    column = {id_: number for number, id_ in enumerate(implied)}
+    reached = np.eye(len(column), dtype=bool)
+    for id_, others in implied.items():
+        reached[column[id_], [column[other] for other in others]] = True
+    # Every squaring doubles the length of the chains that are followed.
+    while not np.array_equal(further := (reached.astype(np.float32) @ reached.astype(np.float32)) > 0, reached):
+        reached = further
+    return reached
