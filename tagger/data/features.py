@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.progress import track
 from torch import nn
 from torch.utils.data import DataLoader
 
+from tagger.atomic import written_whole
 from tagger.data.batch import collate
 from tagger.data.catalog import Catalog
 from tagger.data.dataset import PhotoDataset
@@ -62,12 +62,8 @@ def _view(
         if _kept(path) is None:
             data = PhotoDataset(catalog, np.arange(len(catalog)), transform, seed=VIEW_SEED)
             features = _compute(backbone, data, number, workers=workers, device=device)
-            beside = path.with_suffix(f".{os.getpid()}.tmp")
-            with beside.open("wb") as file:
+            with written_whole(path) as file:
                 np.save(file, features)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

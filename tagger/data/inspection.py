@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from rich.progress import Progress
 
+from tagger.atomic import written_whole
 from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, open_photo, upright_size
 
 FILE = {"path": pa.string(), "bytes": pa.int64(), "mtime_ns": pa.int64()}
@@ -83,7 +84,8 @@ def inspect(
         finally:
             # Also after Ctrl-C: hours of looking at a million photos are not lost.
             if fresh:
-                _write(_merged(kept, fresh), file)
+                with written_whole(file) as opened:
+                    pq.write_table(_merged(kept, fresh), opened)
     return _joined(files, [known, *fresh])
 
 
@@ -241,19 +243,6 @@ def _merged(kept: pa.Table, fresh: list[pa.Table]) -> pa.Table:
     new = pa.concat_tables(fresh)
     old = kept.filter(pc.invert(pc.is_in(kept["path"], _flat(new["path"]))))
     return pa.concat_tables([old, new.filter(pc.is_null(new["error"]))])
-
-
-def _write(table: pa.Table, file: Path) -> None:
-    """Write beside, flush to the disk and rename: a reader never sees half a file."""
-    beside = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as opened:
-            pq.write_table(table, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tagger.tags.metrics import curves
 from tagger.tags.thresholds import Contract
-from tagger.tracking.atomic import write_text
+from tagger.atomic import write_text
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report

@@ -18,7 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tagger.tracking.atomic import write_text
+from tagger.atomic import write_text
 from tagger.tracking.label_result import LabelResult
 
 Cell = str | int | float | None

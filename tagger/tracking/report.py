@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tagger.tracking.atomic import write_text
+from tagger.atomic import write_text
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, Rows, worst_mistakes

@@ -90,6 +90,12 @@ def _claims(
     labels: list[tuple[Label, int]], shared: dict[str, set[str]], left_out: dict[str, dict[str, tuple[str, int]]]
 ) -> Iterator[Mistake]:
     """Of every vocabulary: names that stand for several labels unsaid, and names that are said to and do not."""
+    for label, line in labels:
+        for vocabulary, names in label.exact.items():
+            for name in set(names) - set(_own(label, vocabulary)):
+                yield Mistake(
+                    line, f"label {label.id!r}: exact.{vocabulary} lists {name!r}, which is not in its sources"
+                )
     vocabularies = {*chain.from_iterable(label.sources for label, _ in labels), *shared, *left_out}
     plain = Counter(name for label, _ in labels for name in {label.id, *label.aliases})
     for name, count in plain.items():

@@ -9,7 +9,8 @@
         excludes: [scene.desert]
         definition: Many trees close together. A park with single trees does not count.
         aliases: [wood, woods]                # what any source may call it
-        sources: {corel5k: [forest]}          # what one source calls it
+        sources: {corel5k: [forest, jungle]}  # what one source calls it: where it says so, the label is present
+        exact: {corel5k: [forest]}            # those that mean just this label: where they are absent, it is absent
     shared:                                   # names that deliberately stand for several labels
       corel5k: [formula]
     left_out:                                 # names that deliberately stand for none
@@ -32,6 +33,7 @@ from tagger.data.taxonomy.label_system import Label, Taxonomy, TaxonomyError
 FOLDER = Path(__file__).parents[3] / "conf" / "taxonomy"
 
 LISTS = ("parents", "implies", "excludes", "aliases")
+MAPS = ("sources", "exact")
 ROOT = ("name", "labels", "shared", "left_out")
 
 # libyaml reads 600 labels in a tenth of the time.
@@ -111,9 +113,13 @@ def _label(entry: Entry, found: list[Mistake]) -> Label | None:
     strange = [key for key in keys if key not in Label.__dataclass_fields__]
     found += [Mistake(keys[key].line, f"label {id_!r}: unknown key {key!r}") for key in strange]
     names = _plain(keys.get("names"), {"en": id_}, found)
-    sources = {key: tuple(values) for key, values in _plain(keys.get("sources"), {}, found).items()}
+    sources, exact = (
+        {key: tuple(values) for key, values in _plain(keys.get(name), {}, found).items()} for name in MAPS
+    )
     lists = {key: tuple(_words(keys[key], key, found)) for key in LISTS if key in keys}
-    return Label(id_, names, definition=keys.get("definition", Entry("", 0)).value, sources=sources, **lists)
+    return Label(
+        id_, names, definition=keys.get("definition", Entry("", 0)).value, sources=sources, exact=exact, **lists
+    )
 
 
 def _items(node: yaml.MappingNode, found: list[Mistake]) -> Iterator[tuple[str, Entry]]:

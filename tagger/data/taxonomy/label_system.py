@@ -1,6 +1,7 @@
 """Labels and the relations between them, as they are used once the file has been read and found right."""
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,7 +32,10 @@ class Label:
     aliases: tuple[str, ...] = ()
     """What any source may call it, beside its id."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """What one source calls it, by vocabulary: ``{"open_images": ("/m/0dftk",)}``."""
+    """What one source calls it, by vocabulary: ``{"open_images": ("/m/0dftk",)}``. Where it says so, it is present."""
+    exact: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of the names that mean just this label: where they are absent it is absent. Apples absent are no fruit
+    absent; its id and its aliases are always exact."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,36 @@ class Taxonomy:
             >>> Taxonomy("mine", (Label("tree", {}, sources={"corel5k": ("trees",)}),)).columns_of("corel5k")
             {'tree': (0,), 'trees': (0,)}
         """
+        return self._columns(lambda label: label.sources.get(vocabulary, ()))
+
+    def exact_columns_of(self, vocabulary: str) -> dict[str, tuple[int, ...]]:
+        """Return the columns of the names that mean just their label, so that they can be absent.
+
+        Example:
+            >>> fruit = Label("fruit", {}, sources={"coco": ("apple", "fruits")}, exact={"coco": ("fruits",)})
+            >>> Taxonomy("mine", (fruit,)).exact_columns_of("coco")
+            {'fruit': (0,), 'fruits': (0,)}
+        """
+        return self._columns(lambda label: label.exact.get(vocabulary, ()))
+
+    def looked_for(self, vocabulary: str) -> tuple[int, ...]:
+        """Return the columns of the labels that a source decides about if it looked for every name of its vocabulary.
+
+        Labels that the vocabulary has an exact name for; all, if no label mentions the vocabulary: then these labels
+        are the vocabulary.
+
+        Example:
+            >>> Taxonomy("voc", (Label("dog", {}), Label("cat", {}))).looked_for("voc")
+            (0, 1)
+        """
+        if any(vocabulary in label.sources for label in self.labels):
+            return tuple(column for column, label in enumerate(self.labels) if label.exact.get(vocabulary))
+        return tuple(range(len(self)))
+
+    def _columns(self, own: Callable[[Label], tuple[str, ...]]) -> dict[str, tuple[int, ...]]:
         found: dict[str, tuple[int, ...]] = {}
         for column, label in enumerate(self.labels):
-            for name in dict.fromkeys((label.id, *label.aliases, *label.sources.get(vocabulary, ()))):
+            for name in dict.fromkeys((label.id, *label.aliases, *own(label))):
                 found[name] = (*found.get(name, ()), column)
         return found
 

@@ -1,0 +1,10 @@
+"""The catalog: every fact about every photo, and who said so.
+
+``store`` keeps it on disk and only ever adds to it, ``standing`` decides which of several statements holds, ``view`` is
+what training sees.
+"""
+
+from tagger.data.catalog.store import CatalogError, CatalogStore, Part
+from tagger.data.catalog.view import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
+
+__all__ = ["FOLDS", "TEST_FOLD", "VALIDATION_FOLD", "Catalog", "CatalogError", "CatalogStore", "Part"]
