@@ -29,6 +29,7 @@ from rich.progress import Progress
 
 from tagger.atomic import written_whole
 from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, open_photo, upright_size
+from tagger.data.storage import fetched, is_url, leaves, listed, location
 
 FILE = {"path": pa.string(), "bytes": pa.int64(), "mtime_ns": pa.int64()}
 FOUND = {"sha256": pa.string(), "width": pa.int32(), "height": pa.int32(), "error": pa.string()}
@@ -44,7 +45,7 @@ Look = Callable[[pa.Table], pa.Table]
 
 def inspect(
     paths: pa.Array | pa.ChunkedArray,
-    root: Path,
+    root: Path | str,
     *,
     max_pixels: int = MAX_PIXELS,
     workers: int = 2,
@@ -55,7 +56,7 @@ def inspect(
 
     Args:
         paths: Strings, relative to ``root``; repeated ones are looked at once.
-        root: Folder that no photo may leave, be it by ``..``, an absolute path or a link.
+        root: Folder or URL that no photo may leave, be it by ``..``, an absolute path or a link.
         max_pixels: Photos that declare more are bad.
         workers: Processes that decode; below 2, the calling process does it.
         cache: Folder in which the result is kept for the next time; None keeps nothing.
@@ -89,8 +90,28 @@ def inspect(
     return _joined(files, [known, *fresh])
 
 
-def _files(paths: pa.Array | pa.ChunkedArray, root: Path) -> pa.Table:
+def _files(paths: pa.Array | pa.ChunkedArray, root: Path | str) -> pa.Table:
     """Return the columns of ``FILE``, null where there is no file, and the ``error`` of paths that leave the root."""
+    facts, errors = _remote_facts(paths, str(root)) if is_url(root) else _local_facts(paths, Path(root))
+    size, changed = (pa.array(fact, mask=fact < 0) for fact in facts)
+    error = pa.array([errors.get(row) for row in range(len(paths))] if errors else pa.nulls(len(paths)), pa.string())
+    return pa.table([_flat(paths), size, changed, error], names=[*FILE, "error"])
+
+
+def _remote_facts(paths: pa.Array | pa.ChunkedArray, root: str) -> tuple[np.ndarray, dict[int, str]]:
+    """Return size and change of every file, -1 where there is none, and what is wrong with its path by row."""
+    there, facts, errors = listed(root), np.full((2, len(paths)), -1), {}
+    for row, path in enumerate(paths):
+        name = path.as_py()
+        if leaves(name):
+            errors[row] = f"{location(root, name)}: leaves the folder {root}"
+        elif name in there:
+            facts[:, row] = there[name]
+    return facts, errors
+
+
+def _local_facts(paths: pa.Array | pa.ChunkedArray, root: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """As :func:`_remote_facts`, of a local folder."""
     inside = _inside(root)
     facts = np.full((2, len(paths)), -1)
     errors = {}
@@ -105,9 +126,7 @@ def _files(paths: pa.Array | pa.ChunkedArray, root: Path) -> pa.Table:
         # Not there, or not a possible name: whoever opens it will say so.
         except (OSError, ValueError):
             continue
-    size, changed = (pa.array(fact, mask=fact < 0) for fact in facts)
-    error = pa.array([errors.get(row) for row in range(len(paths))] if errors else pa.nulls(len(paths)), pa.string())
-    return pa.table([_flat(paths), size, changed, error], names=[*FILE, "error"])
+    return facts, errors
 
 
 def _inside(root: Path) -> Callable[[str], bool]:
@@ -180,24 +199,24 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _look(files: pa.Table, *, root: Path, max_pixels: int) -> pa.Table:
-    rows = [_look_at_one(root / path, max_pixels=max_pixels) for path in files["path"].to_pylist()]
+def _look(files: pa.Table, *, root: Path | str, max_pixels: int) -> pa.Table:
+    rows = [_look_at_one(location(root, path), max_pixels=max_pixels) for path in files["path"].to_pylist()]
     found = pa.Table.from_pylist(rows, schema=pa.schema(FOUND))
     return pa.table([*files.columns, *found.columns], schema=SCHEMA)
 
 
-def _look_at_one(path: Path, *, max_pixels: int) -> dict[str, str | int]:
+def _look_at_one(place: str, *, max_pixels: int) -> dict[str, str | int]:
     """Return the columns of ``FOUND`` that are not null."""
     try:
-        with open_photo(path, max_pixels=max_pixels) as photo:
+        with open_photo(place, max_pixels=max_pixels) as photo:
             width, height = upright_size(photo)
             decode(photo, at_least=(1, 1))
-        with path.open("rb") as file:
+        with fetched(place) if is_url(place) else Path(place).open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except BadPhoto as error:
         return {"error": str(error)}
     except OSError as error:
-        return {"error": f"{path}: {error.strerror}"}
+        return {"error": f"{place}: {error.strerror}"}
     return {"sha256": sha256, "width": width, "height": height}
 
 
@@ -209,10 +228,11 @@ def _joined(files: pa.Table, found: Iterable[pa.Table]) -> pa.Table:
     return pa.table([*files.select(list(FILE)).columns, *rows.select(list(FOUND)).columns[:-1], error], schema=SCHEMA)
 
 
-def _cache_file(cache: Path, root: Path, max_pixels: int) -> Path:
+def _cache_file(cache: Path, root: Path | str, max_pixels: int) -> Path:
     """Return where the facts are kept: another root, limit or Pillow may find others."""
     cache.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{root.resolve()}\n{max_pixels}\n{PIL.__version__}".encode()).hexdigest()
+    place = root if is_url(root) else Path(root).resolve()
+    key = hashlib.sha256(f"{place}\n{max_pixels}\n{PIL.__version__}".encode()).hexdigest()
     return cache / f"inspection-{key[:12]}.parquet"
 
 

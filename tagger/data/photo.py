@@ -23,11 +23,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from tagger.data.storage import fetched, is_url
+
 MAX_PIXELS = 256_000_000
 """Photos that declare more are refused: phones make 200 megapixels, and 256 of them are 0.8 GB of RGB."""
 
 PhotoFile = str | Path | BinaryIO
-"""Where a photo is, or an open file of its bytes."""
+"""Where a photo is (a path or a URL), or an open file of its bytes."""
 
 # What turns a picture upright that the camera stored with this EXIF orientation.
 _TURNS = {
@@ -52,7 +54,7 @@ def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open a photo and check what its header declares; the pixels are not read yet.
 
     Args:
-        file: A path, or a binary file that can seek.
+        file: A path, a URL that fsspec knows, or a binary file that can seek.
         max_pixels: The most that width times height may be.
 
     Returns:
@@ -68,7 +70,9 @@ def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         ...
         tagger.data.photo.BadPhoto: photo: not an image
     """
-    if isinstance(file, str | Path):
+    if isinstance(file, str) and is_url(file):
+        file = _fetched(file)
+    elif isinstance(file, str | Path):
         _check_file(file)
     with _guarded(file, max_pixels=max_pixels):
         photo = _open(file)
@@ -145,6 +149,16 @@ def _orientation(photo: Image.Image) -> int:
 def _declared(photo: Image.Image) -> int:
     """Return the pixels that the header declared: nothing inside the photo may have more."""
     return photo.width * photo.height
+
+
+def _fetched(url: str) -> BinaryIO:
+    try:
+        return fetched(url)
+    except FileNotFoundError as error:
+        raise BadPhoto(f"{url}: missing") from error
+    # Every store raises what its client library raises.
+    except Exception as error:
+        raise BadPhoto(f"{url}: cannot be fetched ({type(error).__name__}: {error})") from error
 
 
 def _check_file(path: str | Path) -> None:
