@@ -1,33 +1,36 @@
 """Photos in a folder and a CSV that lists their labels: ``images/``, ``labels.csv`` and, optionally, ``splits.csv``.
 
-``labels.csv`` has the columns ``image`` and ``labels`` (names joined by ``|``) and, where annotators looked for labels
-that are not there, ``absent``.
+``labels.csv`` has one of two layouts. ``wide``: a row per photo, with the columns ``image`` and ``labels`` (names
+joined by ``|``) and, where annotators looked for labels that are not there, ``absent``. ``long``: a row per photo and
+label, with, optionally, ``value`` (1 present, 0 absent) and ``score``. Without a CSV there is a third, ``folders``: the
+name of each sub-folder is the label of the photos in it.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-from scipy.sparse import csr_array, lil_array
+import pyarrow.compute as pc
+from scipy.sparse import csr_array
 
 from tagger.data.catalog import Catalog
-from tagger.data.states import ABSENT, PRESENT, UNKNOWN
+from tagger.data.sources.csv_table import CsvFormat, read_csv
+from tagger.data.sources.paths import leaving, photos_by_folder
+from tagger.data.sources.source import ANNOTATIONS, Chunk, Skipped, SourceError
+from tagger.data.sources.tables import annotation_table, photo_table
+from tagger.data.states import ABSENT, PRESENT, UNKNOWN, Unknown
 from tagger.data.taxonomy import Taxonomy
-from tagger.errors import UserError
 
-
-class SourceError(UserError):
-    """A source that cannot be read; the message names the file, the place and the way out."""
+Said = tuple[pa.Array, pa.Table]
+"""The names of the photos, in their order, and what is said of them: schema ``ANNOTATIONS``, ``key`` a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Where a listed data set lies and what it means when a label is not listed."""
+    """Where a listed data set lies, how its list is written, and what it means when a label is not listed."""
 
     folder: str
     """Folder under the root, for instance ``corel5k``."""
@@ -35,26 +38,65 @@ class Listing:
     """State of a label that a photo's row does not name."""
     group: str | None = None
     """Column of ``splits.csv`` whose photos stay in one fold, for instance ``cd_folder``."""
+    root: str | None = None
+    vocabulary: str = ""
+    """Empty where the names are those of the taxonomy itself."""
+    unknown: Unknown = "ignore"
+    layout: Literal["wide", "long", "folders"] = "wide"
+    photo_column: str = "image"
+    labels_column: str = "labels"
+    absent_column: str = "absent"
+    """May be missing from the file; so may the two below."""
+    value_column: str = "value"
+    score_column: str = "score"
+    """A row with a score, 0..1, is an opinion and not a fact."""
+    separator: str = "|"
+    """What stands between two labels of a cell, in the wide layout."""
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        choices = {"unlisted": ("unknown", "absent"), "layout": ("wide", "long", "folders")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise SourceError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if not self.separator:
+            raise SourceError("separator must not be empty: it stands between two labels")
+        _ = self._form
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether a label that is not listed is absent."""
+        return self.unlisted == "absent"
+
+    def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
+        """Yield the photos and what is said of them; the key of a photo is its name in the list.
+
+        Raises:
+            SourceError: If the folder is missing, no photo is listed, or a row is malformed, names a photo that was
+                named before or leaves the folder, or says that a label is both present and absent.
+        """
+        base = self.locate(self.root)
+        names, said = self._said(base, skipped)
+        split = self._split_columns(base, names)
+        path = pc.binary_join_element_wise(str(PurePosixPath(self.folder) / self._images), names, "/")
+        _refuse_splits(split.get("split"), base / "splits.csv")
+        yield Chunk(photo_table(names, path, **split), said, "" if self.layout == "folders" else str(_list(base)))
 
     def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
         """Read the listing under ``root``.
 
         Raises:
-            SourceError: If the folder is missing, no photo is listed, or a row names a photo twice or a label that the
-                taxonomy does not have.
+            SourceError: As ``chunks``, and if a row names a label that the taxonomy does not have.
         """
         base = self.locate(root)
-        rows = _read_csv(base / "labels.csv", required=("image", "labels"))
-        if not rows:
-            raise SourceError(f"{base / 'labels.csv'} lists no photos: it has no row below its header")
-        names = [row["image"] for _, row in rows]
-        _refuse_repeats(names, base / "labels.csv")
+        names, said = self._said(base, Skipped())
         unlisted = ABSENT if self.unlisted == "absent" else UNKNOWN
-        states = _states(rows, taxonomy, base / "labels.csv", unlisted=unlisted)
-        columns = {"path": pa.array([f"images/{name}" for name in names])}
-        columns |= _split_columns(base / "splits.csv", names, self.group)
-        truth = _truth(base / "truth.csv", names, taxonomy)
-        return Catalog(taxonomy, base, pa.table(columns), states, truth)
+        states = self._states(names, said, taxonomy, _list(base), unlisted=unlisted)
+        columns = {"path": pc.binary_join_element_wise(self._images, names, "/") if self._images else names}
+        columns |= {name: pc.fill_null(cells, "") for name, cells in self._split_columns(base, names).items()}
+        return Catalog(taxonomy, base, pa.table(columns), states, self._truth(base, names, taxonomy))
 
     def locate(self, root: str | None) -> Path:
         """Return the folder of the data set, or say what was looked for and how to point to it."""
@@ -62,84 +104,184 @@ class Listing:
         if not root:
             raise SourceError(f"data set {self.folder!r} needs a root folder: {way_out}")
         base = Path(root).expanduser().absolute() / self.folder
-        for part in (base, base / "images", base / "labels.csv"):
+        for part in (base,) if self.layout == "folders" else (base, base / self._images, _list(base)):
             if not part.exists():
                 raise SourceError(f"data set {self.folder!r}: looked for {part}, which does not exist; {way_out}")
         return base
 
+    @property
+    def _form(self) -> CsvFormat:
+        return CsvFormat(delimiter=self.delimiter, quote=self.quote, encoding=self.encoding)
 
-def _read_csv(path: Path, required: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """Return (line number, row) of every row; a byte-order mark and Windows line ends are fine."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in required if name not in (reader.fieldnames or ())]
-            if missing:
-                raise SourceError(f"{path}, line 1: no column {missing[0]!r}; the columns are {reader.fieldnames}")
-            rows = []
-            for row in reader:
-                if None in row or None in row.values():
-                    raise SourceError(
-                        f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} columns "
-                        f"{reader.fieldnames}, got {list(row.values())}"
-                    )
-                rows.append((reader.line_num, row))
-            return rows
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    except csv.Error as error:
-        raise SourceError(f"{path}, line {reader.line_num}: {error}") from error
+    @property
+    def _images(self) -> str:
+        return "" if self.layout == "folders" else "images"
 
+    def _said(self, base: Path, skipped: Skipped) -> Said:
+        read = {"wide": self._wide, "long": self._long}.get(self.layout)
+        names, said = read(_list(base)) if read else _folders(base, skipped)
+        if not len(names):
+            where = f"{base} has no folders with photos" if read is None else f"{_list(base)} lists no photos"
+            raise SourceError(where + (": it has no row below its header" if read else ""))
+        return names, said
 
-def _refuse_repeats(names: list[str], path: Path) -> None:
-    seen: set[str] = set()
-    for line, name in enumerate(names, 2):
-        if name in seen:
-            raise SourceError(f"{path}, line {line}, column image: photo {name!r} is listed twice")
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise SourceError(f"{path}, line {line}, column image: {name!r} leaves the folder images/")
-        seen.add(name)
+    def _wide(self, path: Path) -> Said:
+        columns = {"photo": self.photo_column, "labels": self.labels_column}
+        rows = read_csv(path, columns, {"absent": self.absent_column}, form=self._form)
+        self._refuse_photos(rows, path)
+        self._refuse_repeats(rows, path)
+        states = {"labels": PRESENT, "absent": ABSENT}
+        present = [column for column in states if column in rows.column_names]
+        said = pa.concat_tables(self._split(rows, column, states[column]) for column in present)
+        return rows["photo"].combine_chunks(), _once(said, path, "in 'labels' and in 'absent'")
 
+    def _split(self, rows: pa.Table, column: str, value: int) -> pa.Table:
+        """Return a row for every label in the cells of a column."""
+        lists = pc.split_pattern(rows[column].combine_chunks(), self.separator)
+        names = pc.utf8_trim_whitespace(pc.list_flatten(lists))
+        of = rows.select(["photo", "line"]).take(pc.list_parent_indices(lists))
+        said = annotation_table(of["photo"], names, value=value, line=of["line"])
+        return said.filter(pc.not_equal(said["name"], ""))
 
-def _labels(cell: str, taxonomy: Taxonomy, place: str) -> Iterator[int]:
-    for name in filter(None, (part.strip() for part in cell.split("|"))):
-        if name not in taxonomy.columns:
-            near = taxonomy.nearest(name)
+    def _long(self, path: Path) -> Said:
+        columns = {"photo": self.photo_column, "label": self.labels_column}
+        optional = {"value": self.value_column, "score": self.score_column}
+        rows = read_csv(path, columns, optional, form=self._form)
+        self._refuse_photos(rows, path)
+        value, score = _values(rows, self.value_column, path), _scores(rows, self.score_column, path)
+        origin = pc.if_else(score.is_valid(), "product", "source")
+        names = pc.utf8_trim_whitespace(rows["label"])
+        said = annotation_table(rows["photo"], names, value=value, origin=origin, score=score, line=rows["line"])
+        said = said.filter(pc.not_equal(said["name"], ""))
+        return rows["photo"].unique(), _once(said, path, "present and absent")
+
+    def _refuse_photos(self, rows: pa.Table, path: Path) -> None:
+        for wrong, problem in (
+            (leaving(rows["photo"]), "leaves the folder images/"),
+            (pc.equal(rows["photo"], ""), "names no photo"),
+        ):
+            if row := _first(rows, wrong):
+                raise SourceError(f"{path}, line {row['line']}, column {self.photo_column}: {row['photo']!r} {problem}")
+
+    def _refuse_repeats(self, rows: pa.Table, path: Path) -> None:
+        seen_at = pc.index_in(rows["photo"], rows["photo"].unique())
+        repeated = np.ones(len(rows), dtype=bool)
+        repeated[np.unique(seen_at.to_numpy(), return_index=True)[1]] = False
+        if row := _first(rows, pa.array(repeated)):
+            raise SourceError(
+                f"{path}, line {row['line']}, column {self.photo_column}: photo {row['photo']!r} is listed twice"
+            )
+
+    def _split_columns(self, base: Path, names: pa.Array) -> dict[str, pa.ChunkedArray]:
+        """Return ``split`` and ``group`` of the photos as far as ``splits.csv`` has them; empty cells are null."""
+        path = base / "splits.csv"
+        if not path.is_file():
+            return {}
+        wanted = {"split": "split"} | ({"group": self.group} if self.group else {})
+        rows = read_csv(path, {"photo": self.photo_column} | wanted, form=self._form)
+        self._refuse_repeats(rows, path)
+        where = pc.index_in(names, rows["photo"].combine_chunks())
+        if where.null_count:
+            missing = names.filter(where.is_null())[0]
+            raise SourceError(f"{path}: photo {str(missing)!r} of labels.csv has no row")
+        cells = rows.select(list(wanted)).take(where)
+        return {name: pc.if_else(pc.equal(cells[name], ""), None, cells[name]) for name in wanted}
+
+    def _truth(self, base: Path, names: pa.Array, taxonomy: Taxonomy) -> csr_array | None:
+        path = base / "truth.csv"
+        if not path.is_file():
+            return None
+        listed, said = self._wide(path)
+        if not listed.equals(names):
+            raise SourceError(f"{path}: its photos are not those of labels.csv, in the same order")
+        return self._states(names, said, taxonomy, path, unlisted=ABSENT)
+
+    def _states(self, names: pa.Array, said: pa.Table, taxonomy: Taxonomy, path: Path, *, unlisted: int) -> csr_array:
+        """Return the (photos, labels) states; opinions do not count."""
+        said = said.filter(pc.equal(said["origin"], "source"))
+        written = said["name"].unique()
+        known = pa.array([taxonomy.columns.get(name) for name in written.to_pylist()], pa.int32())
+        columns = known.take(pc.index_in(said["name"], written).combine_chunks())
+        if row := _first(said, columns.is_null()):
+            near = taxonomy.nearest(row["name"])
+            column = self.labels_column if row["value"] == PRESENT else self.absent_column
+            place = f"{path}, line {row['line']}, column {column}"
             hint = f"; did you mean {near!r}?" if near else ""
-            raise SourceError(f"{place}: label {name!r} is not in the taxonomy {taxonomy.name!r}{hint}")
-        yield taxonomy.columns[name]
+            raise SourceError(f"{place}: label {row['name']!r} is not in the taxonomy {taxonomy.name!r}{hint}")
+        rows = pc.index_in(said["key"], names).to_numpy()
+        shape, values = (len(names), len(taxonomy)), said["value"].to_numpy()
+        present, absent = (_marked(rows, columns.to_numpy(), values == value, shape) for value in (PRESENT, ABSENT))
+        if (both := present.multiply(absent)).nnz:
+            photo, label = (int(place[0]) for place in both.nonzero())
+            raise SourceError(
+                f"{path}: photo {str(names[photo])!r} says by two names of {taxonomy.ids[label]!r} that "
+                "it is both present and absent"
+            )
+        if unlisted == ABSENT:
+            return csr_array(np.where(present.toarray(), PRESENT, ABSENT).astype(np.int8))
+        return csr_array(present.astype(np.int8) - absent.astype(np.int8))
 
 
-def _states(rows: list[tuple[int, dict[str, str]]], taxonomy: Taxonomy, path: Path, *, unlisted: int) -> csr_array:
-    """Return the (photos, labels) states; a label that a row lists twice counts once."""
-    shape = (len(rows), len(taxonomy))
-    states = lil_array(shape, dtype=np.int8) if unlisted == UNKNOWN else np.full(shape, unlisted, dtype=np.int8)
-    for number, (line, row) in enumerate(rows):
-        present = set(_labels(row["labels"], taxonomy, f"{path}, line {line}, column labels"))
-        absent = set(_labels(row.get("absent", ""), taxonomy, f"{path}, line {line}, column absent"))
-        for label in present & absent:
-            name = taxonomy.ids[label]
-            raise SourceError(f"{path}, line {line}: label {name!r} is both in 'labels' and in 'absent'")
-        for state, labels in ((PRESENT, present), (ABSENT, absent)):
-            states[number, sorted(labels)] = state
-    return csr_array(states)
+def _list(base: Path) -> Path:
+    return base / "labels.csv"
 
 
-def _truth(path: Path, names: list[str], taxonomy: Taxonomy) -> csr_array | None:
-    if not path.is_file():
-        return None
-    rows = _read_csv(path, required=("image", "labels"))
-    if [row["image"] for _, row in rows] != names:
-        raise SourceError(f"{path}: its photos are not those of labels.csv, in the same order")
-    return _states(rows, taxonomy, path, unlisted=ABSENT)
+def _folders(base: Path, skipped: Skipped) -> Said:
+    paths, said = [pa.array([], pa.string())], [ANNOTATIONS.empty_table()]
+    for name, photos in photos_by_folder(base, skipped):
+        paths.append(photos)
+        said.append(annotation_table(photos, name))
+    return pa.concat_arrays(paths), pa.concat_tables(said)
 
 
-def _split_columns(path: Path, names: list[str], group: str | None) -> dict[str, pa.Array]:
-    if not path.is_file():
-        return {}
-    rows = {row["image"]: row for _, row in _read_csv(path, required=("image", "split"))}
-    missing = next((name for name in names if name not in rows), None)
-    if missing is not None:
-        raise SourceError(f"{path}: photo {missing!r} of labels.csv has no row")
-    wanted = {"split": "split"} | ({"group": group} if group else {})
-    return {name: pa.array([rows[photo][column] for photo in names]) for name, column in wanted.items()}
+def _once(said: pa.Table, path: Path, contradiction: str) -> pa.Table:
+    """Return each label of a photo once, as said first; refuse facts, and opinions, that contradict each other."""
+    numbered = said.append_column("row", pa.array(np.arange(len(said))))
+    facts = [("value", "min"), ("value", "max"), ("line", "max"), ("row", "min")]
+    pairs = numbered.group_by(["key", "name", "origin"]).aggregate(facts)
+    if row := _first(pairs.rename_columns({"line_max": "line"}), pc.not_equal(pairs["value_min"], pairs["value_max"])):
+        raise SourceError(f"{path}, line {row['line']}: label {row['name']!r} is both {contradiction}")
+    return said.take(np.sort(pairs["row_min"].to_numpy()))
+
+
+def _first(rows: pa.Table, wrong: pa.Array | pa.ChunkedArray) -> dict[str, Any] | None:
+    """Return the wrong row that comes first in the file, None if all are right."""
+    found = rows.filter(wrong)
+    return found.take([np.argmin(found["line"].to_numpy())]).to_pylist()[0] if len(found) else None
+
+
+def _values(rows: pa.Table, column: str, path: Path) -> Any:
+    """Return PRESENT for 1, ABSENT for 0; without the column all rows are present."""
+    if "value" not in rows.column_names:
+        return PRESENT
+    cells = pc.utf8_trim_whitespace(rows["value"])
+    if row := _first(rows, pc.invert(pc.is_in(cells, pa.array(["0", "1"])))):
+        raise SourceError(f"{path}, line {row['line']}, column {column}: expected 1 or 0, got {row['value']!r}")
+    return pc.if_else(pc.equal(cells, "1"), PRESENT, ABSENT)
+
+
+def _scores(rows: pa.Table, column: str, path: Path) -> pa.Array | pa.ChunkedArray:
+    """Return scores in 0..1, null where the cell is empty or there is no such column."""
+    if "score" not in rows.column_names:
+        return pa.nulls(len(rows), pa.float32())
+    cells = pc.utf8_trim_whitespace(rows["score"])
+    cells = pc.if_else(pc.equal(cells, ""), None, cells)
+    number = pc.match_substring_regex(cells, r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    scores = pc.if_else(number, cells, None).cast(pa.float32())
+    fine = pc.and_(number, pc.and_(pc.greater_equal(scores, 0), pc.less_equal(scores, 1)))
+    if row := _first(rows, pc.and_(pc.is_valid(cells), pc.invert(pc.fill_null(fine, False)))):
+        raise SourceError(
+            f"{path}, line {row['line']}, column {column}: expected a number in 0..1 or nothing, got {row['score']!r}"
+        )
+    return scores
+
+
+def _refuse_splits(split: pa.ChunkedArray | None, path: Path) -> None:
+    for name in split.unique().to_pylist() if split is not None else ():
+        if name not in ("train", "test", None):
+            raise SourceError(f"{path}, column split: expected train, test or nothing, got {name!r}")
+
+
+def _marked(rows: np.ndarray, columns: np.ndarray, picked: np.ndarray, shape: tuple[int, int]) -> csr_array:
+    """Return a boolean matrix that is true where something is said; twice is as good as once."""
+    return csr_array((np.ones(picked.sum(), dtype=bool), (rows[picked], columns[picked])), shape=shape)

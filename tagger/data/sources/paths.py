@@ -1,0 +1,116 @@
+"""Paths that come from outside: which of them leave their folder, and what lies in folders named after labels."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tagger.data.sources.source import Skipped, SourceError
+
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+)
+"""How the name of a photo ends, in lower case; what is inside, the inspection finds out."""
+
+# "..", a root, a drive; "\" is a separator on Windows, and a path is judged alike everywhere.
+_LEAVING = r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)"
+
+
+def leaving(paths: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    r"""Return which paths would leave the folder that they are relative to, or are absolute.
+
+    Links are not followed here: where they lead is found when the photos are inspected.
+
+    Example:
+        >>> leaving(pa.array(["a/b.jpg", "a..b.jpg", "a/../../b.jpg", "/etc/passwd", "C:\\b.jpg"])).to_pylist()
+        [False, False, True, True, True]
+    """
+    return pc.match_substring_regex(paths, _LEAVING)
+
+
+def staying(table: pa.Table, column: str, skipped: Skipped, file: Path) -> pa.Table:
+    """Return the rows whose path stays in its folder; the others are counted as "path leaves the folder"."""
+    out = leaving(table[column])
+    for path in table[column].filter(out).to_pylist():
+        skipped.add("path leaves the folder", f"{file}: {path}")
+    return table.filter(pc.invert(out))
+
+
+def photos_by_folder(root: Path, skipped: Skipped) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the name of every sub-folder and the photos at any depth below it, like ``torchvision``'s ImageFolder.
+
+    Args:
+        root: Folder of the folders; photos that lie in it directly are counted as left out.
+        skipped: Also counts files that do not end like a photo, hidden folders, and links to folders: those can leave
+            the root or run in circles.
+
+    Yields:
+        Folders in alphabetical order, and strings: paths relative to ``root``, with "/", in alphabetical order.
+
+    Raises:
+        SourceError: If a folder cannot be read.
+    """
+    for entry in _entries(root):
+        if not entry.is_dir():
+            if _is_photo(entry.name):
+                skipped.add("photo in no folder", _shown(entry))
+        elif _enters(entry, skipped):
+            yield entry.name, pa.array(sorted(_photos_below(entry, skipped)), pa.string())
+
+
+def _photos_below(top: "os.DirEntry[str]", skipped: Skipped) -> Iterator[str]:
+    """Yield the paths of photos, beginning with the name of the folder."""
+    folders = [(top.path, top.name)]
+    while folders:
+        folder, prefix = folders.pop()
+        for entry in _entries(folder):
+            path = f"{prefix}/{entry.name}"
+            if entry.is_dir():
+                if _enters(entry, skipped):
+                    folders.append((entry.path, path))
+            elif not _is_photo(entry.name):
+                skipped.add("not a photo by its name", _shown(entry))
+            elif not _is_text(path):
+                skipped.add("name is not UTF-8", _shown(entry))
+            else:
+                yield path
+
+
+def _entries(folder: Path | str) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _enters(entry: "os.DirEntry[str]", skipped: Skipped) -> bool:
+    if entry.name.startswith("."):
+        skipped.add("hidden folder", _shown(entry))
+    elif entry.is_symlink():
+        skipped.add("link to a folder", _shown(entry))
+    elif not _is_text(entry.name):
+        skipped.add("name is not UTF-8", _shown(entry))
+    else:
+        return True
+    return False
+
+
+def _is_photo(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES  # noqa: PTH122 (a Path per file takes seconds)
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a table can hold the name: Python smuggles other bytes through as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(entry: "os.DirEntry[str]") -> str:
+    """Return a path that can be printed, whatever its bytes are."""
+    return entry.path.encode(errors="backslashreplace").decode()
