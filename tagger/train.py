@@ -123,7 +123,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network) -> Tagge
         loss=instantiate(config.loss),
         optimizer=instantiate(config.optimizer),
         schedule=instantiate(config.schedule),
-        unknown=data.unknown,
+        unknown=data.weights,
         seed=config.seed,
         recipe=recipe,
     )

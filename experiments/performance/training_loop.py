@@ -253,7 +253,7 @@ def bare_loop(config: DictConfig, data: PhotoData, folder: Path) -> Stopwatch:
     for epoch in range(config.trainer.max_epochs):
         sampler.set_epoch(epoch)
         for batch in loader:
-            targets, weights = targets_and_weights(batch.states, unknown=data.unknown)
+            targets, weights = targets_and_weights(batch.states, unknown=data.weights[0])
             logits = network.classify(batch.inputs) if regime.cached else network(batch.inputs)
             loss = loss_of(logits, targets, weights)
             optimizer.zero_grad()

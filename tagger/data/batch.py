@@ -17,6 +17,8 @@ class Batch(NamedTuple):
     """int64 (batch,): the photos' rows in the catalog."""
     bad: tuple[tuple[str, str], ...] = ()
     """(path, reason) of photos that could not be read and are not in the batch."""
+    kinds: Tensor | None = None
+    """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
 
 
 class Example(NamedTuple):
@@ -26,6 +28,7 @@ class Example(NamedTuple):
     states: Tensor
     row: int
     error: tuple[str, str] | None = None
+    kind: int = 0
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -48,4 +51,5 @@ def collate(examples: list[Example]) -> Batch:
         torch.stack([example.states for example in good]),
         torch.tensor([example.row for example in good]),
         bad,
+        torch.tensor([example.kind for example in good]),
     )

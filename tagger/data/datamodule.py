@@ -1,15 +1,13 @@
 """The LightningDataModule: from a source to batches of each fold."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import pyarrow as pa
 import pytorch_lightning as pl
 import torch
-from scipy.sparse import csr_array
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -58,7 +56,8 @@ class PhotoData(pl.LightningDataModule):
         root: Folder under which the source looks.
         split: ``folds`` (fold 0 tests, 1 validates, 2 to 9 train, label-stratified) or ``official`` (the source's own
             test photos are fold 0, its training photos are split into folds 1 to 9).
-        unknown: What an unknown label counts for: ``negative``, ``ignore`` or a weight in [0, 1].
+        unknown: What an unknown label counts for: ``negative``, ``ignore``, a weight in [0, 1], or None: on every photo
+            what its sources say.
         batch_size: Photos of an optimisation step, over all processes.
         size: Side in pixels of what the network sees.
         fit: How a photo of another shape is made square: ``squash``, ``crop`` or ``pad``.
@@ -78,7 +77,7 @@ class PhotoData(pl.LightningDataModule):
         taxonomy: str,
         root: str | None,
         split: Literal["folds", "official"],
-        unknown: Unknown,
+        unknown: Unknown | None,
         batch_size: int,
         size: int,
         fit: Literal["squash", "crop", "pad"],
@@ -99,7 +98,7 @@ class PhotoData(pl.LightningDataModule):
         self.taxonomy = read_taxonomy(taxonomy)
         self.root = root
         self.split = split
-        self.unknown = unknown_weight(unknown)
+        self.unknown = None if unknown is None else unknown_weight(unknown)
         self.batch_size = batch_size
         self.size = size
         self.fit = fit
@@ -117,13 +116,17 @@ class PhotoData(pl.LightningDataModule):
     def catalog(self) -> Catalog:
         """All photos that can be read, with their content hash (``photo_id``), size and states."""
         catalog = self.source.read(self.root, self.taxonomy)
+        if "photo_id" in catalog.photos.column_names:
+            # A prepared catalog: its photos were looked at when it was prepared.
+            return catalog
+        (root,) = catalog.roots
         table = inspect(
-            catalog.photos["path"], catalog.root, max_pixels=self.max_pixels, workers=self.workers, cache=self.cache
+            catalog.photos["path"], root, max_pixels=self.max_pixels, workers=self.workers, cache=self.cache
         )
         errors = table["error"]
         good = np.flatnonzero(errors.is_null().to_numpy())
         bad = np.flatnonzero(errors.is_valid().to_numpy())
-        self.rejected = [(str(catalog.root / table["path"][row].as_py()), errors[row].as_py()) for row in bad]
+        self.rejected = [(catalog.place(row), errors[row].as_py()) for row in bad.tolist()]
         if self.rejected and self.bad_photos == "stop":
             first = "; ".join(reason for _, reason in self.rejected[:3])
             raise BadPhotosError(
@@ -131,22 +134,48 @@ class PhotoData(pl.LightningDataModule):
                 "Repair or remove them, or set data.bad_photos=skip"
             )
         if not len(good):
-            raise BadPhotosError(
-                f"none of the {len(catalog)} photos under {catalog.root} can be read: {self.rejected[0][1]}"
-            )
-        read = table.take(good)
-        photos = catalog.photos.take(good).append_column("photo_id", read["sha256"])
+            raise BadPhotosError(f"none of the {len(catalog)} photos under {root} can be read: {self.rejected[0][1]}")
+        read, readable = table.take(good), catalog.take(good)
+        photos = readable.photos.append_column("photo_id", read["sha256"])
         for side in ("width", "height"):
             photos = photos.append_column(side, read[side])
-        return Catalog(catalog.taxonomy, catalog.root, photos, catalog.states[good], _rows(catalog.truth, good))
+        return replace(readable, photos=photos)
+
+    @cached_property
+    def _weight_and_kind(self) -> tuple[np.ndarray, np.ndarray]:
+        """What an unknown label weighs on each kind of photo, and the kind of every photo."""
+        said = self.catalog.unknown
+        if self.unknown is not None or said is None:
+            if self.unknown is None:
+                raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
+            return np.array([self.unknown]), np.zeros(len(self.catalog), dtype=np.int8)
+        weights, kinds = np.unique(said, return_inverse=True)
+        return weights, kinds.astype(np.int8)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What an unknown label weighs as a negative on each kind of photo."""
+        return tuple(self._weight_and_kind[0].tolist())
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Kind of every photo, int8 (photos,): place of its weight in ``weights``."""
+        return self._weight_and_kind[1]
+
+    def _unknown_of(self, rows: np.ndarray) -> np.ndarray:
+        weights, kinds = self._weight_and_kind
+        return weights[kinds[rows]]
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every photo, int8 (photos,); there is at least one to train, one to validate and one to test."""
         states, groups = self.catalog.states, self.catalog.column("group")
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        given = self.catalog.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
-        if self.split == "folds":
+        if given is not None:
+            folds = given
+        elif self.split == "folds":
             folds = stratified_folds(states, groups=numbers, seed=0)
         else:
             folds = official_folds(self._published_split(), states, groups=numbers, seed=0)
@@ -183,11 +212,11 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def factors(self) -> np.ndarray:
         """Replication factor of every training photo."""
-        return self.sampler.factors(self.catalog.states[self.train_rows], unknown=self.unknown)
+        return self.sampler.factors(self.catalog.states[self.train_rows], unknown=self._unknown_of(self.train_rows))
 
     def names(self, rows: np.ndarray) -> list[str]:
         """Return the paths of catalog rows."""
-        return [str(self.catalog.root / path) for path in self.catalog.photos["path"].take(pa.array(rows)).to_pylist()]
+        return [self.catalog.place(row) for row in rows.tolist()]
 
     @cached_property
     def train_counts(self) -> np.ndarray:
@@ -197,11 +226,12 @@ class PhotoData(pl.LightningDataModule):
 
     def plan(self) -> Plan:
         """Return what the sampler would do with the training photos."""
-        return plan(self.catalog.states[self.train_rows], self.sampler, unknown=self.unknown)
+        rows = self.train_rows
+        return plan(self.catalog.states[rows], self.sampler, unknown=self._unknown_of(rows))
 
     def state_counts(self) -> dict[str, float]:
         """Return how many annotations of each state every part used, and what each unknown one weighed."""
-        counts = {"states/unknown_weight": self.unknown}
+        counts = {"states/unknown_weight": float(self._unknown_of(self.train_rows).mean())}
         for part, rows in (("train", self.train_rows), ("val", self.val_rows), ("test", self.test_rows)):
             counts |= count_states(part, self.catalog.states[rows])
         return counts
@@ -268,8 +298,8 @@ class PhotoData(pl.LightningDataModule):
 
     def _dataset(self, rows: np.ndarray, transform: Transform, views: list[np.ndarray]) -> Dataset[Any]:
         if views:
-            return FeatureDataset(self.catalog, rows, views, seed=self.seed)
-        return PhotoDataset(self.catalog, rows, transform, seed=self.seed)
+            return FeatureDataset(self.catalog, rows, views, seed=self.seed, kinds=self.kinds)
+        return PhotoDataset(self.catalog, rows, transform, seed=self.seed, kinds=self.kinds)
 
     def _loading(self, dataset: Dataset[Any]) -> dict[str, Any]:
         """Return the DataLoader's settings: features lie in memory, and workers would only copy them."""
@@ -290,7 +320,3 @@ class PhotoData(pl.LightningDataModule):
 
 def _as_given(batch: Batch) -> Batch:
     return batch
-
-
-def _rows(matrix: csr_array | None, rows: np.ndarray) -> csr_array | None:
-    return None if matrix is None else matrix[rows]

@@ -1,7 +1,6 @@
 """Catalog rows as training examples: photos decoded when asked for, or features cached from the backbone."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,12 +21,19 @@ class PhotoDataset(Dataset[Example]):
     Augmentation is a function of (seed, draw): the same for any number of workers and processes, and after a resume.
     """
 
-    def __init__(self, catalog: Catalog, rows: np.ndarray, transform: Callable[[Path], Tensor], *, seed: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        rows: np.ndarray,
+        transform: Callable[[str], Tensor],
+        *,
+        seed: int,
+        kinds: np.ndarray | None = None,
+    ) -> None:
         # Arrow buffers and arrays: forked workers share their pages, because nothing touches a reference count.
-        self.paths = catalog.photos["path"]
-        self.states = catalog.states
-        self.root = catalog.root
+        self.catalog = catalog
         self.rows = rows
+        self.kinds = kinds
         self.transform = transform
         self.seed = seed
 
@@ -37,20 +43,30 @@ class PhotoDataset(Dataset[Example]):
     def __getitem__(self, draw: Draw) -> Example:
         position, number = draw
         row = int(self.rows[position])
-        states = torch.from_numpy(dense_states(self.states, np.array([row]))[0])
-        path = self.root / self.paths[row].as_py()
+        states = torch.from_numpy(dense_states(self.catalog.states, np.array([row]))[0])
+        place = self.catalog.place(row)
+        kind = 0 if self.kinds is None else int(self.kinds[row])
         try:
             with seeded(draw_seed(self.seed, number)):
-                return Example(self.transform(path), states, row)
+                return Example(self.transform(place), states, row, kind=kind)
         except BadPhoto as error:
-            return Example(None, states, row, error=(str(path), str(error)))
+            return Example(None, states, row, error=(place, str(error)))
 
 
 class FeatureDataset(Dataset[Batch]):
     """Features that the frozen backbone gave for each view of every photo; a draw takes one of the views."""
 
-    def __init__(self, catalog: Catalog, rows: np.ndarray, views: list[np.ndarray], *, seed: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        rows: np.ndarray,
+        views: list[np.ndarray],
+        *,
+        seed: int,
+        kinds: np.ndarray | None = None,
+    ) -> None:
         self.states = catalog.states
+        self.kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
         self.rows = rows
         self.views = views
         self.seed = seed
@@ -67,7 +83,8 @@ class FeatureDataset(Dataset[Batch]):
         for view, array in enumerate(self.views):
             features[chosen == view] = array[rows[chosen == view]]
         states = torch.from_numpy(dense_states(self.states, rows))
-        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows))
+        kinds = torch.from_numpy(self.kinds[rows].astype(np.int64))
+        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows), kinds=kinds)
 
 
 def dense_states(states: csr_array, rows: np.ndarray) -> np.ndarray:

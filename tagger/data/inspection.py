@@ -1,8 +1,9 @@
 """Every photo is looked at once before training: what is bad is found now, not in the third epoch.
 
-A photo is decoded to its last byte, a JPEG at 1/8 of its size: that is several times as fast and fails on the same
-bytes. What was found is kept in one Parquet file, and holds as long as a photo's size in bytes and its time of change.
-Bad photos are not kept: they are few, and what was missing (a file, a permission, the HEIC extra) may be there now.
+A photo is decoded to its last byte, a large JPEG at 1/8 of its size: that is several times as fast and fails on the
+same bytes. What was found is kept in one Parquet file, and holds as long as a photo's size in bytes and its time of
+change. Bad photos are not kept: they are few, and what was missing (a file, a permission, the HEIC extra) may be there
+now.
 """
 
 import hashlib
@@ -28,14 +29,15 @@ from filelock import FileLock
 from rich.progress import Progress
 
 from tagger.atomic import written_whole
+from tagger.data.duplicates import AT_LEAST, fingerprint
 from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, open_photo, upright_size
 from tagger.data.storage import fetched, is_url, leaves, listed, location
 
 FILE = {"path": pa.string(), "bytes": pa.int64(), "mtime_ns": pa.int64()}
-FOUND = {"sha256": pa.string(), "width": pa.int32(), "height": pa.int32(), "error": pa.string()}
+FOUND = {"sha256": pa.string(), "width": pa.int32(), "height": pa.int32(), "look": pa.binary(), "error": pa.string()}
 SCHEMA = pa.schema(FILE | FOUND)
 """A row per photo: what the file system says, then the hash of the file's bytes, the size of the upright picture in
-pixels, and what is wrong with the photo, null if nothing is."""
+pixels, its perceptual fingerprint, and what is wrong with the photo, null if nothing is."""
 
 CHUNK = 64
 """Photos that a process takes at a time; for no more than this, no process is started."""
@@ -205,19 +207,19 @@ def _look(files: pa.Table, *, root: Path | str, max_pixels: int) -> pa.Table:
     return pa.table([*files.columns, *found.columns], schema=SCHEMA)
 
 
-def _look_at_one(place: str, *, max_pixels: int) -> dict[str, str | int]:
+def _look_at_one(place: str, *, max_pixels: int) -> dict[str, str | int | bytes]:
     """Return the columns of ``FOUND`` that are not null."""
     try:
         with open_photo(place, max_pixels=max_pixels) as photo:
             width, height = upright_size(photo)
-            decode(photo, at_least=(1, 1))
+            look = fingerprint(decode(photo, at_least=AT_LEAST))
         with fetched(place) if is_url(place) else Path(place).open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except BadPhoto as error:
         return {"error": str(error)}
     except OSError as error:
         return {"error": f"{place}: {error.strerror}"}
-    return {"sha256": sha256, "width": width, "height": height}
+    return {"sha256": sha256, "width": width, "height": height, "look": look}
 
 
 def _joined(files: pa.Table, found: Iterable[pa.Table]) -> pa.Table:

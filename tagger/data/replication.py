@@ -17,13 +17,15 @@ Phi = Literal["natural", "sqrt", "uniform"]
 Length = Literal["photos", "replicated"]
 
 
-def label_frequencies(states: csr_array, *, unknown: float, factors: np.ndarray | None = None) -> np.ndarray:
+def label_frequencies(
+    states: csr_array, *, unknown: float | np.ndarray, factors: np.ndarray | None = None
+) -> np.ndarray:
     """Return the share of photos that carry each label, among those that count for it.
 
     Args:
         states: int8 (photos, labels); what is not stored is unknown.
-        unknown: Weight in [0, 1] of an unknown label as a negative. At 0 a label whose absences nobody noted has
-            frequency 1, and is not replicated.
+        unknown: Weight in [0, 1] of an unknown label as a negative, or one for every photo, (photos,). At 0 a label
+            whose absences nobody noted has frequency 1, and is not replicated.
         factors: How often each photo counts, (photos,); None: once.
 
     Returns:
@@ -39,7 +41,9 @@ def label_frequencies(states: csr_array, *, unknown: float, factors: np.ndarray 
     weights = np.repeat(factors, np.diff(states.indptr))
     present = np.bincount(states.indices, weights=weights * (states.data > 0), minlength=labels)
     absent = np.bincount(states.indices, weights=weights * (states.data < 0), minlength=labels)
-    counted = present + absent + unknown * (factors.sum() - present - absent)
+    silent = factors * unknown
+    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=labels)
+    counted = present + absent + silent.sum() - known
     return np.divide(present, counted, out=np.zeros(labels), where=counted > 0)
 
 
@@ -113,12 +117,12 @@ class Replication:
         if not 0 < self.target_frequency <= 1:
             raise ValueError(f"target_frequency must lie in (0, 1], got {self.target_frequency}")
 
-    def label_factors(self, states: csr_array, *, unknown: float) -> np.ndarray:
+    def label_factors(self, states: csr_array, *, unknown: float | np.ndarray) -> np.ndarray:
         """Return the factor of every label, float64 (labels,); see `label_factors`."""
         frequencies = label_frequencies(states, unknown=unknown)
         return label_factors(frequencies, target_frequency=self.target_frequency, phi=self.phi)
 
-    def factors(self, states: csr_array, *, unknown: float) -> np.ndarray:
+    def factors(self, states: csr_array, *, unknown: float | np.ndarray) -> np.ndarray:
         """Return the factor of every photo, float64 (photos,); see `photo_factors`."""
         return photo_factors(states, self.label_factors(states, unknown=unknown))
 
@@ -152,13 +156,13 @@ class Plan:
         return self.draws / self.photos
 
 
-def plan(states: csr_array, replication: Replication, *, unknown: float, top: int = 10) -> Plan:
+def plan(states: csr_array, replication: Replication, *, unknown: float | np.ndarray, top: int = 10) -> Plan:
     """Return what an epoch will draw, without drawing it.
 
     Args:
         states: int8 (photos, labels) of the training photos, at least one.
         replication: The settings to look at.
-        unknown: Weight in [0, 1] of an unknown label as a negative.
+        unknown: Weight in [0, 1] of an unknown label as a negative, or a weight for every photo.
         top: How many of the most repeated photos to name.
 
     Example:

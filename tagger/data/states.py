@@ -5,6 +5,7 @@ data set and read by everything that counts: loss, label frequency, average prec
 unknown label is a negative of that weight.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 ABSENT, UNKNOWN, PRESENT = -1, 0, 1
 
 Unknown = Literal["negative", "ignore"] | float
+
+Weighing = Unknown | Sequence[float]
+"""One setting for all photos, or a weight for each kind of photo: sources differ in what their silence means."""
 
 
 def unknown_weight(unknown: Unknown) -> float:
@@ -39,12 +43,29 @@ def unknown_weight(unknown: Unknown) -> float:
     return float(unknown)
 
 
-def targets_and_weights(states: Tensor, *, unknown: float) -> tuple[Tensor, Tensor]:
+def unknown_weights(unknown: Weighing, *, kinds: int) -> tuple[float, ...]:
+    """Return what an unknown label weighs on each kind of photo.
+
+    Raises:
+        ValueError: As `unknown_weight` does, or if there are not as many weights as kinds.
+
+    Example:
+        >>> unknown_weights("negative", kinds=2), unknown_weights([0.0, 0.5], kinds=2)
+        ((1.0, 1.0), (0.0, 0.5))
+    """
+    if isinstance(unknown, str | int | float):
+        return (unknown_weight(unknown),) * kinds
+    if len(unknown) != kinds:
+        raise ValueError(f"unknown must hold a weight for each of {kinds} kinds of photos, got {list(unknown)}")
+    return tuple(unknown_weight(weight) for weight in unknown)
+
+
+def targets_and_weights(states: Tensor, *, unknown: float | Tensor) -> tuple[Tensor, Tensor]:
     """Split states into targets and the weight that each of them has in a loss or a metric.
 
     Args:
         states: ``PRESENT``, ``ABSENT`` or ``UNKNOWN``, any shape.
-        unknown: Weight in [0, 1] of an unknown label as a negative.
+        unknown: Weight in [0, 1] of an unknown label as a negative; a tensor if it differs, in a shape that broadcasts.
 
     Returns:
         Targets 0.0 or 1.0 and weights in [0, 1], both float32 in the shape of ``states``.

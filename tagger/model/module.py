@@ -1,6 +1,6 @@
 """The LightningModule: it assembles network, loss, optimizer and metrics, and decides nothing itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -32,12 +32,14 @@ class TaggerModule(pl.LightningModule):
         loss: ``(logits, targets, weights) -> scalar``.
         optimizer: ``module -> Optimizer``.
         schedule: ``(optimizer, total steps) -> scheduler``, stepped every optimisation step.
-        unknown: Weight in [0, 1] of an unknown label as a negative, in the loss and the metrics.
+        unknown: Weight in [0, 1] of an unknown label as a negative, in the loss and the metrics; several
+            if it differs between kinds of photos (see `Batch.kinds`).
         seed: Seed of dropout, which is a function of (seed, step): the same after a resume.
         recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
     """
 
     thresholds: Tensor
+    unknown_weights: Tensor
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class TaggerModule(pl.LightningModule):
         loss: nn.Module,
         optimizer: Callable[[nn.Module], Optimizer],
         schedule: Callable[[Optimizer, int], Any],
-        unknown: float,
+        unknown: float | Sequence[float],
         seed: int,
         recipe: dict[str, Any],
     ) -> None:
@@ -57,13 +59,14 @@ class TaggerModule(pl.LightningModule):
         self.loss = loss
         self.optimizer_factory = optimizer
         self.schedule_factory = schedule
-        self.unknown = unknown
+        self.unknown = (unknown,) if isinstance(unknown, int | float) else tuple(unknown)
+        self.register_buffer("unknown_weights", torch.tensor(self.unknown), persistent=False)
         self.seed = seed
         self.recipe = recipe
         labels = network.head.out_features
         self.register_buffer("thresholds", torch.full((labels,), 0.5))
-        self.validation = ScoreHistogram(labels)
-        self.test = ScoreHistogram(labels)
+        self.validation = ScoreHistogram(labels, kinds=len(self.unknown))
+        self.test = ScoreHistogram(labels, kinds=len(self.unknown))
         self.network.backbone.requires_grad_(regime.train_backbone)
         # Lightning starts a fit in whatever mode the module is in.
         self.train()
@@ -87,7 +90,8 @@ class TaggerModule(pl.LightningModule):
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        targets, weights = targets_and_weights(batch.states, unknown=self.unknown)
+        kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
+        targets, weights = targets_and_weights(batch.states, unknown=self.unknown_weights[kinds][:, None])
         loss = self.loss(self.logits(batch), targets, weights)
         if not torch.isfinite(loss):
             raise NotFiniteLossError(self._not_finite(loss, batch))
@@ -98,7 +102,7 @@ class TaggerModule(pl.LightningModule):
         self.validation.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self.validation.update(self.logits(batch).float().sigmoid(), batch.states)
+        self.validation.update(self.logits(batch).float().sigmoid(), batch.states, batch.kinds)
 
     def on_validation_epoch_end(self) -> None:
         # Every process holds the sum over all processes: nothing is left to reduce.
@@ -111,7 +115,7 @@ class TaggerModule(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         scores = self.logits(batch).float().sigmoid()
-        self.test.update(scores, batch.states)
+        self.test.update(scores, batch.states, batch.kinds)
         return scores
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -35,17 +35,19 @@ class Histogram(NamedTuple):
     """
 
     counts: Tensor
-    """Photos, shape (3 states, labels, bins), integers; the states in the order absent, unknown, present."""
+    """Photos, shape (states, labels, bins), integers; the states in the order absent, unknown, present, and then, where
+    photos are of several kinds, unknown on each further kind."""
     edges: Tensor
     """Lowest score of each bin, float32, increasing from 0, shape (bins,)."""
 
     @classmethod
-    def of(cls, scores: Tensor, states: Tensor, *, bins: int = MAX_BINS) -> "Histogram":
+    def of(cls, scores: Tensor, states: Tensor, *, kinds: Tensor | None = None, bins: int = MAX_BINS) -> "Histogram":
         """Count the scores of a whole data set at once.
 
         Args:
             scores: Values in [0, 1], shape (photos, labels).
             states: ``PRESENT``, ``ABSENT`` or ``UNKNOWN``, shape (photos, labels).
+            kinds: Kind of every photo, from 0, shape (photos,): what is unknown on each is counted apart.
             bins: Bins per label, 3..2048.
 
         Raises:
@@ -57,8 +59,9 @@ class Histogram(NamedTuple):
             tensor([1, 1, 1])
         """
         edges = score_edges(bins).to(scores.device)
-        counts = torch.zeros(3, states.shape[-1], bins, dtype=torch.int32, device=scores.device)
-        add_scores(counts, edges, scores, states)
+        most = 1 if kinds is None or not len(kinds) else int(kinds.max()) + 1
+        counts = torch.zeros(2 + most, states.shape[-1], bins, dtype=torch.int32, device=scores.device)
+        add_scores(counts, edges, scores, states, kinds)
         return cls(counts, edges)
 
     def blocks(self, *, labels: int = 32) -> "Iterator[Histogram]":
@@ -72,6 +75,7 @@ class ScoreHistogram(Metric):
 
     Args:
         labels: Number of labels.
+        kinds: Kinds of photos: what is unknown on each is counted apart.
         bins: Bins per label, 3..2048. 1,000 labels of 2,048 bins take 25 MB, and torchmetrics
             keeps a copy to reset to, whatever the number of photos.
 
@@ -91,17 +95,17 @@ class ScoreHistogram(Metric):
     full_state_update = False
     counts: Tensor
 
-    def __init__(self, labels: int, bins: int = MAX_BINS) -> None:
+    def __init__(self, labels: int, *, kinds: int = 1, bins: int = MAX_BINS) -> None:
         super().__init__()
         # Not a buffer: `module.half()` would round the edges, and every reading at an edge would cease to be exact.
         self.edges = score_edges(bins)
         # The sum over processes is int64; one process would need two billion photos in a bin to overflow.
-        self.add_state("counts", torch.zeros(3, labels, bins, dtype=torch.int32), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(2 + kinds, labels, bins, dtype=torch.int32), dist_reduce_fx="sum")
 
-    def update(self, scores: Tensor, states: Tensor) -> None:
-        """Count a batch: scores in [0, 1] of any float type and states, both of shape (batch, labels)."""
+    def update(self, scores: Tensor, states: Tensor, kinds: Tensor | None = None) -> None:
+        """Count a batch: scores in [0, 1] of any float type and states, both (batch, labels); kinds (batch,)."""
         self.edges = self.edges.to(self.counts.device)
-        add_scores(self.counts, self.edges, scores, states)
+        add_scores(self.counts, self.edges, scores, states, kinds)
 
     def compute(self) -> Histogram:
         """Return what has been counted so far; later updates do not change it."""
@@ -152,28 +156,44 @@ def bin_of(scores: Tensor, edges: Tensor) -> Tensor:
     return nearby.add_(too_low.int()).sub_(too_high.int())
 
 
-def add_scores(counts: Tensor, edges: Tensor, scores: Tensor, states: Tensor) -> None:
+def add_scores(counts: Tensor, edges: Tensor, scores: Tensor, states: Tensor, kinds: Tensor | None = None) -> None:
     """Add photos to the counts in place, a chunk at a time, so that a large input needs no large working memory.
 
     Args:
-        counts: Integers, contiguous, shape (3 states, labels, bins).
+        counts: Integers, contiguous, shape (states, labels, bins).
         edges: As from ``score_edges``, shape (bins,).
         scores: Values in [0, 1], any float type; compared as float32; shape (photos, labels).
         states: ``PRESENT``, ``ABSENT`` or ``UNKNOWN``, shape (photos, labels).
+        kinds: Kind of every photo, shape (photos,); None: all are of kind 0.
 
     Raises:
-        ValueError: If shapes differ, a score is NaN or outside [0, 1], or a state is none of the three.
+        ValueError: If shapes differ, a score is NaN or outside [0, 1], a state is none of the three, or there are more
+            kinds than are counted.
     """
-    _, labels, bins = counts.shape
+    planes, labels, bins = counts.shape
     _refuse_bad_input(scores, states, labels=labels)
+    unclear = _planes_of_unknown(kinds, len(states), kinds_counted=planes - 2).to(counts.device)
     first_bin = torch.arange(0, labels * bins, bins, dtype=torch.int32, device=counts.device)
     photos = max(1, CHUNK // labels)
-    for some_scores, some_states in zip(scores.split(photos), states.split(photos), strict=True):
-        place = some_states.int().add_(1).mul_(labels * bins)
+    parts = zip(scores.split(photos), states.split(photos), unclear.split(photos), strict=True)
+    for some_scores, some_states, some_unclear in parts:
+        place = some_states.int().add_(1)
+        if planes > 3:
+            place = torch.where(place == 1, some_unclear[:, None], place)
+        place = place.mul_(labels * bins)
         place = place.add_(bin_of(some_scores.float(), edges)).add_(first_bin)
         # Label by label, so that the few bins in use stay in the cache.
         place = place.t().to(torch.int64, memory_format=torch.contiguous_format).view(-1)
         counts.view(-1).scatter_add_(0, place, torch.ones_like(place, dtype=counts.dtype))
+
+
+def _planes_of_unknown(kinds: Tensor | None, photos: int, *, kinds_counted: int) -> Tensor:
+    """Return in which plane of the counts what is unknown on each photo is counted, int32 (photos,)."""
+    if kinds is None:
+        return torch.ones(photos, dtype=torch.int32)
+    if photos and not (kinds.min() >= 0 and kinds.max() < kinds_counted):
+        raise ValueError(f"kinds must lie in 0..{kinds_counted - 1}, got {int(kinds.min())}..{int(kinds.max())}")
+    return torch.where(kinds == 0, 1, kinds + 2).int()
 
 
 def _take(edges: Tensor, bins: Tensor) -> Tensor:

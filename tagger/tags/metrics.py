@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tagger.data.states import PRESENT, Unknown, unknown_weight
+from tagger.data.states import PRESENT, Weighing, unknown_weights
 from tagger.tags.histogram import Histogram
 
 
@@ -123,12 +123,13 @@ class Curves(Tally):
         return self.tagged > functional.pad(self.tagged[:, 1:], (0, 1))
 
 
-def curves(histogram: Histogram, *, unknown: Unknown) -> Curves:
+def curves(histogram: Histogram, *, unknown: Weighing) -> Curves:
     """Return the precision-recall curve of every label.
 
     Args:
         histogram: Scores of any number of photos.
-        unknown: What an unknown label counts for: ``"negative"``, ``"ignore"`` or a weight in [0, 1].
+        unknown: What an unknown label counts for: ``"negative"``, ``"ignore"`` or a weight in [0, 1];
+            or a weight for each kind of photo.
 
     Example:
         >>> histogram = Histogram.of(torch.tensor([[0.9], [0.6], [0.1]]), torch.tensor([[1], [-1], [1]]), bins=4)
@@ -140,7 +141,7 @@ def curves(histogram: Histogram, *, unknown: Unknown) -> Curves:
     return Curves(found + mistaken, found, found[:, 0], mistaken[:, 0], histogram.edges)
 
 
-def average_precision(histogram: Histogram, *, unknown: Unknown) -> PerLabel:
+def average_precision(histogram: Histogram, *, unknown: Weighing) -> PerLabel:
     """Return the average precision AP = Σ (R_k − R_{k+1}) P_k of every label, over thresholds k.
 
     It is scikit-learn's definition, without interpolation, on scores rounded down to the edges of their bins.
@@ -158,7 +159,7 @@ def average_precision(histogram: Histogram, *, unknown: Unknown) -> PerLabel:
     return PerLabel(torch.cat([block.values for block in blocks]), torch.cat([block.counted for block in blocks]))
 
 
-def mean_average_precision(histogram: Histogram, *, unknown: Unknown, among: Tensor | None = None) -> Mean:
+def mean_average_precision(histogram: Histogram, *, unknown: Weighing, among: Tensor | None = None) -> Mean:
     """Return the mean average precision over the labels that count, or over those of them in the mask ``among``."""
     return average_precision(histogram, unknown=unknown).mean(among)
 
@@ -188,7 +189,7 @@ def tiers(train_counts: Tensor, *, head: int = 100, tail: int = 20) -> Tiers:
     return Tiers(is_head, ~is_head & ~is_tail, is_tail)
 
 
-def tally_at(histogram: Histogram, thresholds: Tensor, *, unknown: Unknown) -> Tally:
+def tally_at(histogram: Histogram, thresholds: Tensor, *, unknown: Weighing) -> Tally:
     """Return what tagging every photo with ``score >= threshold`` gives.
 
     Exact if the thresholds are edges of the histogram; one that is not is read at the next higher edge. Above the
@@ -219,7 +220,7 @@ def tally_at(histogram: Histogram, thresholds: Tensor, *, unknown: Unknown) -> T
     return Tally(found + mistaken, found, positives, negatives)
 
 
-def precision_at_recall(histogram: Histogram, *, recall: float | Tensor, unknown: Unknown) -> PerLabel:
+def precision_at_recall(histogram: Histogram, *, recall: float | Tensor, unknown: Weighing) -> PerLabel:
     """Return the precision of every label at the highest threshold that reaches a recall, to compare two models.
 
     Args:
@@ -296,13 +297,16 @@ def top_k(scores: Tensor, states: Tensor, *, tags: int = 5) -> Annotation:
     return Annotation(precision, recall, f1, int((found > 0).sum()), int(counted.sum()))
 
 
-def _average_precision(histogram: Histogram, *, unknown: Unknown) -> PerLabel:
+def _average_precision(histogram: Histogram, *, unknown: Weighing) -> PerLabel:
     curve = curves(histogram, unknown=unknown)
     values = ratio((histogram.counts[PRESENT + 1] * curve.precision).sum(dim=1), curve.positives)
     return PerLabel(values.where(curve.counted, 0), curve.counted)
 
 
-def _weigh(counts: Tensor, *, unknown: Unknown) -> tuple[Tensor, Tensor]:
-    """Return photos with and without the label, from whole counts of the three states (3, …); float64."""
-    absent, unclear, present = counts.double()
-    return present, absent + unknown_weight(unknown) * unclear
+def _weigh(counts: Tensor, *, unknown: Weighing) -> tuple[Tensor, Tensor]:
+    """Return photos with and without the label, from whole counts of the states (states, …); float64."""
+    absent, unclear, present, *others = counts.double()
+    unclear_of_kind = [unclear, *others]
+    weights = unknown_weights(unknown, kinds=len(unclear_of_kind))
+    weighed = [weight * photos for weight, photos in zip(weights, unclear_of_kind, strict=True)]
+    return present, absent + torch.stack(weighed).sum(dim=0)

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tagger.data.states import Unknown
+from tagger.data.states import Weighing
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import Curves, Tally, curves, ratio, tally_at
 
@@ -96,7 +96,7 @@ class Contract:
     """The thresholds of all labels and what they gave on validation. No field holds NaN or infinity."""
 
     target: Target
-    unknown: Unknown
+    unknown: Weighing
     """What an unknown label counted for."""
     thresholds: Tensor
     """float32, shape (labels,): edges of the histogram, or ``SILENCE``."""
@@ -168,7 +168,7 @@ def wilson_lower_bound(successes: Tensor, trials: Tensor, *, confidence: float =
     return bound.clamp_(min=0)
 
 
-def fit(histogram: Histogram, target: Target, *, unknown: Unknown) -> Contract:
+def fit(histogram: Histogram, target: Target, *, unknown: Weighing) -> Contract:
     """Choose a threshold for every label.
 
     Thresholds are tried where the decision changes: at the edge below each occupied bin. First those whose Wilson

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tagger.atomic import write_text
+from tagger.data.states import unknown_weights
 from tagger.tags.metrics import curves
 from tagger.tags.thresholds import Contract
-from tagger.atomic import write_text
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report
@@ -28,7 +29,14 @@ def write_deliverables(
 ) -> None:
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished."""
     write_labels(folder / "labels.csv", result.labels)
-    np.savez_compressed(folder / "test_scores.npz", rows=test.rows, scores=test.scores, states=test.states)
+    weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))
+    np.savez_compressed(
+        folder / "test_scores.npz",
+        rows=test.rows,
+        scores=test.scores,
+        states=test.states,
+        unknown=np.broadcast_to(weights[0 if test.kinds is None else test.kinds], test.rows.shape).astype(np.float32),
+    )
     write_text(folder / "bad_photos.json", json.dumps(dict(bad_photos), indent=1, ensure_ascii=False))
     curve = curves(test.histogram, unknown=contract.unknown)
     precision = curve.precision.where(curve.tagged > 0, float("nan"))

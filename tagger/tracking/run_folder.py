@@ -11,8 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from tagger.errors import UserError
 from tagger.atomic import write_text
+from tagger.errors import UserError
 
 SHARED = "TAGGER_RUN_FOLDER"
 """Environment variable by which the processes of one run find the folder that the first of them made."""

@@ -25,6 +25,8 @@ class Scored:
     """int8 (photos, labels)."""
     histogram: Histogram
     """The same, counted."""
+    kinds: np.ndarray | None = None
+    """int8 (photos,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
 
 
 class TestScores(Callback):
@@ -35,7 +37,7 @@ class TestScores(Callback):
     scored: Scored
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._parts: list[tuple[np.ndarray, ...]] = []
 
     def on_test_batch_end(  # noqa: PLR0917 - Lightning's signature
         self,
@@ -46,8 +48,9 @@ class TestScores(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        tensors: tuple[torch.Tensor, ...] = (batch.rows, outputs, batch.states)
-        self._parts.append(tuple(tensor.cpu().numpy() for tensor in tensors))  # type: ignore[arg-type]
+        kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
+        tensors: tuple[torch.Tensor, ...] = (batch.rows, outputs, batch.states, kinds.to(torch.int8))
+        self._parts.append(tuple(tensor.cpu().numpy() for tensor in tensors))
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         parts, histogram = self._parts, cast(TaggerModule, pl_module).test.compute()
@@ -56,7 +59,7 @@ class TestScores(Callback):
             dist.gather_object(parts, gathered)
             parts = [part for rank in gathered or [] for part in rank]
         if trainer.is_global_zero:
-            rows, scores, states = (np.concatenate(column) for column in zip(*parts, strict=True))
+            rows, scores, states, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
             order = np.argsort(rows)
-            self.scored = Scored(rows[order], scores[order], states[order], histogram)
+            self.scored = Scored(rows[order], scores[order], states[order], histogram, kinds[order])
         del self._parts

@@ -73,7 +73,7 @@ def test_augmentation_leaves_the_random_numbers_of_the_process_alone(catalog: Ca
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_photo_that_vanished_is_named_and_the_batch_goes_on(catalog: Catalog, workers: int):
-    gone = catalog.root / "images" / "001.png"
+    gone = Path(catalog.roots[0]) / "images" / "001.png"
     gone.unlink()
     (batch,) = batches(catalog, [[(0, 0), (1, 1), (2, 2)]], workers=workers)
     assert batch.rows.tolist() == [0, 2]
@@ -83,7 +83,7 @@ def test_a_photo_that_vanished_is_named_and_the_batch_goes_on(catalog: Catalog, 
 
 
 def test_a_disk_that_vanished_stops_the_training(catalog: Catalog):
-    for photo in (catalog.root / "images").iterdir():
+    for photo in (Path(catalog.roots[0]) / "images").iterdir():
         photo.unlink()
     with pytest.raises(RuntimeError, match=r"none of the 2 photos of a batch can be read.*000\.png"):
         batches(catalog, [[(0, 0), (1, 1)]])

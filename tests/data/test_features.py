@@ -64,7 +64,7 @@ def test_they_are_what_the_backbone_gives_for_the_plain_photo(catalog: Catalog, 
     assert found.dtype == np.float16
     assert found.shape == (40, width)
     with torch.no_grad():
-        photos = torch.stack([PLAIN(catalog.root / path.as_py()) for path in catalog.photos["path"]])
+        photos = torch.stack([PLAIN(Path(catalog.roots[0]) / path.as_py()) for path in catalog.photos["path"]])
         expected = backbone.eval()(photos).numpy()
     # float16 keeps eleven bits; the layout in memory changes the last bits of float32.
     np.testing.assert_allclose(found, expected, rtol=2**-10, atol=1e-5)
@@ -76,7 +76,7 @@ def test_the_further_views_are_augmented_by_their_number(catalog: Catalog, views
     assert (plain != first).any() and (first != second).any()
     for number, view in ((1, first), (2, second)):
         with seeded(draw_seed(VIEW_SEED, number * 40 + 7)), torch.no_grad():
-            photo = AUGMENTED(catalog.root / "images" / "007.png")
+            photo = AUGMENTED(Path(catalog.roots[0]) / "images" / "007.png")
             np.testing.assert_allclose(view[7], backbone(photo[None])[0].numpy(), rtol=2**-10, atol=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_the_second_time_neither_backbone_nor_photos_are_needed(
     backbone = Backbone()
     first = views(backbone, PLAIN, AUGMENTED)
     calls = backbone.calls
-    for photo in (catalog.root / "images").iterdir():
+    for photo in (Path(catalog.roots[0]) / "images").iterdir():
         photo.unlink()
     second = views(backbone, PLAIN, AUGMENTED)
     assert backbone.calls == calls == 4, "two batches of at most 32 photos for each of two views"
@@ -116,9 +116,9 @@ def test_other_weights_photos_and_transforms_have_another_file(
 def test_a_photo_with_other_content_under_the_same_name_has_another_file(
     tmp_path: Path, colours: Callable[..., Path], photo_data: Callable[..., PhotoData], catalog: Catalog
 ):
-    root = catalog.root.parent
+    root = Path(catalog.roots[0]).parent
     before = photo_data(root).catalog.photos["photo_id"].to_pylist()
-    red, green = catalog.root / "images" / "000.png", catalog.root / "images" / "001.png"
+    red, green = Path(catalog.roots[0]) / "images" / "000.png", Path(catalog.roots[0]) / "images" / "001.png"
     red.write_bytes(green.read_bytes())
     after = photo_data(root).catalog.photos["photo_id"].to_pylist()
     assert before != after
@@ -195,7 +195,7 @@ def test_an_array_that_was_cut_afterwards_is_computed_again(
 def test_a_photo_that_vanishes_meanwhile_is_named_and_nothing_is_kept(
     tmp_path: Path, catalog: Catalog, views: Callable[..., list[np.ndarray]]
 ):
-    (catalog.root / "images" / "033.png").unlink()
+    (Path(catalog.roots[0]) / "images" / "033.png").unlink()
     with pytest.raises(BadPhoto, match=r"033\.png.*run again to have it left out"):
         views(Backbone(), PLAIN)
     assert arrays(tmp_path) == []

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from tagger.data import inspection
+from tagger.data.duplicates import fingerprint
 from tagger.data.inspection import SCHEMA, inspect
+from tagger.data.photo import decode, open_photo
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ def test_a_good_photo_has_its_facts(root):
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "width": 48,
             "height": 64,
+            "look": fingerprint(decode(open_photo(path))),
             "error": None,
         }
     ]

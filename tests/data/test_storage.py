@@ -30,9 +30,9 @@ def album() -> Iterator[bytes]:
 
 def test_a_photo_behind_a_url_is_opened_and_named_by_it(album: bytes) -> None:
     assert decode(open_photo(f"{ROOT}/a/1.png")).size == (64, 48)
-    with pytest.raises(BadPhoto, match="^memory://album/3.png: not an image$"):
+    with pytest.raises(BadPhoto, match=r"^memory://album/3\.png: not an image$"):
         open_photo(f"{ROOT}/3.png")
-    with pytest.raises(BadPhoto, match="^memory://album/4.png: missing$"):
+    with pytest.raises(BadPhoto, match=r"^memory://album/4\.png: missing$"):
         open_photo(f"{ROOT}/4.png")
 
 
@@ -47,8 +47,8 @@ def test_inspection_finds_behind_a_url_what_it_finds_in_a_folder(album: bytes) -
     assert found["bytes"].to_pylist() == [len(album), 8, None, None]
     assert found["error"].to_pylist() == [
         None,
-        "memory://album/3.png: not an image",
-        "memory://album/4.png: missing",
+        r"memory://album/3\.png: not an image",
+        r"memory://album/4\.png: missing",
         "memory://album/../a/1.png: leaves the folder memory://album",
     ]
 

@@ -37,7 +37,8 @@ TABLES = {
             "width": pa.int32(),  # pixels, upright; null if there is no file
             "height": pa.int32(),
             "fold": pa.int8(),
-            "group": pa.int64(),  # photos with the same number stay in one fold; -1: alone
+            "split": WORD,  # train or test as published, or null
+            "group": pa.int32(),  # row of the first photo that this one must share its fold with; its own if none
             "look": pa.binary(),  # perceptual fingerprint; null if there is no file
         }
     ),

@@ -1,0 +1,76 @@
+"""Which photos must share a fold, and the folds of new photos.
+
+Photos that look alike (bursts, near-duplicates) and photos that their source says belong together form a group, which
+never straddles folds: a test photo whose twin was trained on measures memory. A group is called by the row of its first
+photo. What is in the catalog never moves; newcomers join it.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from tagger.data.assembly.identity import looks
+from tagger.data.catalog import TEST_FOLD
+from tagger.data.duplicates import ALONE, duplicates
+from tagger.data.split import FREE, stratified_folds
+
+
+def group_photos(old: pa.Table, new: pa.Table) -> np.ndarray:
+    """Return the group of every photo, old and new: the row of its first photo, int64 (photos,).
+
+    Args:
+        old: Columns look and group of the photos in the catalog.
+        new: Columns look and source_group of the photos to add; a null source group is a group of its own.
+    """
+    rows = len(old) + len(new)
+    edges = [_old_groups(old), _source_groups(new, after=len(old)), _alike(old, new)]
+    first, second = np.concatenate(edges).T
+    links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
+    _, component = connected_components(links, directed=False)
+    first_row = np.full(component.max() + 1 if rows else 0, rows, dtype=np.int64)
+    np.minimum.at(first_row, component, np.arange(rows))
+    return first_row[component]
+
+
+def deal_folds(
+    states: csr_array, groups: np.ndarray, existing: np.ndarray, *, published: np.ndarray | None = None
+) -> np.ndarray:
+    """Return a fold for every photo; those that have one keep it.
+
+    Args:
+        states: int8 (photos, labels), of old and new photos.
+        groups: Group of every photo, (photos,).
+        existing: Fold of every photo, or ``FREE``, int8 (photos,).
+        published: Boolean (photos,), the photos of published test sets, which are then in the test fold; or None.
+    """
+    given = existing.copy()
+    if published is not None:
+        given[published & (existing == FREE)] = TEST_FOLD
+    return stratified_folds(states, groups=groups, existing=given, seed=0)
+
+
+def _old_groups(old: pa.Table) -> np.ndarray:
+    return np.stack([np.arange(len(old)), old["group"].to_numpy().astype(np.int64)], axis=1)
+
+
+def _source_groups(new: pa.Table, *, after: int) -> np.ndarray:
+    """Link every photo with the first of its source's group."""
+    known = np.flatnonzero(new["source_group"].is_valid().to_numpy())
+    names = new["source_group"].take(pa.array(known)).combine_chunks()
+    if not len(known):
+        return np.zeros((0, 2), dtype=np.int64)
+    first = known[pc.index_in(names, names).to_numpy()]
+    return after + np.stack([first, known], axis=1)
+
+
+def _alike(old: pa.Table, new: pa.Table) -> np.ndarray:
+    """Link photos that look alike."""
+    column = pa.chunked_array([*old["look"].cast(pa.binary()).chunks, *new["look"].cast(pa.binary()).chunks])
+    seen = np.flatnonzero(column.is_valid().to_numpy())
+    if len(seen) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    first = duplicates(looks(column.take(pa.array(seen)))).alike
+    grouped = np.flatnonzero(first != ALONE)
+    return np.stack([seen[first[grouped]], seen[grouped]], axis=1)

@@ -1,0 +1,171 @@
+"""Which photos of a source the catalog has already, and which photos of several sources are the same.
+
+A photo is known by its source's key, else by its bytes, else by its look: what another source has re-encoded or
+resized. Of photos that are the same the one that came first is the photo; the others are sightings of it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tagger.data.assembly.gather import Gathered
+from tagger.data.catalog.reading import codes
+from tagger.data.catalog.store import TABLES, CatalogStore
+from tagger.data.duplicates import SAME, near_pairs
+
+NOWHERE = -1
+"""Row of a photo that cannot be read."""
+
+Inspect = Callable[[str, pa.ChunkedArray], pa.Table]
+"""``(root, paths) -> inspection.SCHEMA``."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Where the photos of every source are in the catalog."""
+
+    rows: dict[str, np.ndarray]
+    """By source, the catalog row of every gathered photo, int64; ``NOWHERE`` where it cannot be read."""
+    photos: pa.Table
+    """The new photos: columns photo_id, source, path, width, height, split, look, and the source's group."""
+    sightings: pa.Table
+    """The new sightings."""
+    same_bytes: dict[str, int]
+    """By source, photos whose bytes the catalog had under another key."""
+    same_look: list[tuple[str, str]]
+    """Photos that became a sighting of another by their look: (source/path of it, of the one that it is)."""
+
+
+def recognise(
+    store: CatalogStore, gathered: Mapping[str, Gathered], roots: Mapping[str, str], inspect: Inspect
+) -> Recognised:
+    """Find every gathered photo in the catalog, or give it a row."""
+    ids = [store.table("photos", ["photo_id"])["photo_id"].combine_chunks()]
+    old = len(ids[0])
+    rows, tables, same_bytes = {}, [], {}
+    for name, source in gathered.items():
+        rows[name] = _known(store, name, source.photos["key"])
+        fresh = np.flatnonzero(rows[name] == NOWHERE)
+        found = _described(name, source, fresh, roots[name], inspect)
+        readable = np.flatnonzero(found["photo_id"].is_valid().to_numpy())
+        found, fresh = found.take(pa.array(readable)), fresh[readable]
+        place, new = _numbered(found["photo_id"].combine_chunks(), ids)
+        rows[name][fresh] = place
+        same_bytes[name] = len(found) - len(new)
+        tables.append(found.take(pa.array(new)))
+        ids.append(tables[-1]["photo_id"].combine_chunks())
+    photos = pa.concat_tables(tables, promote_options="permissive") if tables else TABLES["photos"].empty_table()
+    twin, same_look = _twins(store, photos)
+    final = np.concatenate([np.arange(old), old + np.cumsum(twin == NOWHERE) - 1, [NOWHERE]])
+    final[old:-1][twin != NOWHERE] = final[twin[twin != NOWHERE]]
+    before = {name: _known(store, name, source.photos["key"]) for name, source in gathered.items()}
+    rows = {name: final[found] for name, found in rows.items()}
+    sightings = [_sightings(name, gathered[name].photos, rows[name], before[name]) for name in gathered]
+    return Recognised(
+        rows,
+        photos.take(pa.array(np.flatnonzero(twin == NOWHERE))),
+        pa.concat_tables([TABLES["sightings"].empty_table(), *sightings]).unify_dictionaries(),
+        same_bytes,
+        same_look,
+    )
+
+
+def _known(store: CatalogStore, name: str, keys: pa.ChunkedArray) -> np.ndarray:
+    """Return the row of every key that this source had before, ``NOWHERE`` for the others."""
+    sightings = store.table("sightings", ["photo", "source", "key"])
+    own = sightings.filter(pc.equal(sightings["source"].cast(pa.string()), name))
+    place = pc.fill_null(pc.index_in(keys, own["key"].combine_chunks()), -1).combine_chunks().to_numpy()
+    photo = np.append(own["photo"].to_numpy().astype(np.int64), NOWHERE)
+    return photo[place]
+
+
+def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspect: Inspect) -> pa.Table:
+    """Return what is new about the fresh photos; ``photo_id`` is null where one cannot be read."""
+    photos = source.photos.take(pa.array(fresh))
+    with_file = np.flatnonzero(photos["path"].is_valid().to_numpy())
+    seen = inspect(root, photos["path"].take(pa.array(with_file)))
+    for error in pc.drop_null(seen["error"]).to_pylist():
+        source.skipped.add("photo cannot be read", error)
+    ids = np.array([None] * len(photos), dtype=object)
+    ids[with_file] = pc.utf8_slice_codeunits(seen["sha256"], 0, 32).to_pylist()
+    without = np.setdiff1d(np.arange(len(photos)), with_file)
+    keys = photos["key"].take(pa.array(without)).to_pylist()
+    ids[without] = [hashlib.sha256(f"{name}\0{key}".encode()).hexdigest()[:32] for key in keys]
+    place = np.full(len(photos), -1)
+    place[with_file] = np.arange(len(with_file))
+    facts = seen.take(pa.array(place, mask=place < 0))
+    return pa.table(
+        {
+            "photo_id": pa.array(ids, pa.string()),
+            "source": pa.array([name] * len(photos), pa.string()),
+            "path": photos["path"],
+            "width": facts["width"],
+            "height": facts["height"],
+            "split": photos["split"],
+            "look": facts["look"],
+            "source_group": pc.binary_join_element_wise(pa.scalar(name), photos["group"], "\0"),
+        }
+    )
+
+
+def _numbered(ids: pa.Array, before: list[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of every id, old or new, and which of them are new, each once."""
+    known = pa.concat_arrays(before)
+    place = pc.fill_null(pc.index_in(ids, known), -1).to_numpy().astype(np.int64)
+    unknown = np.flatnonzero(place < 0)
+    some = ids.take(pa.array(unknown))
+    distinct = pc.unique(some)
+    number = pc.index_in(some, distinct).to_numpy()
+    place[unknown] = len(known) + number
+    first = np.unique(number, return_index=True)[1] if len(unknown) else unknown
+    return place, unknown[first]
+
+
+def _twins(store: CatalogStore, photos: pa.Table) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Return for every new photo the row of the earlier one of another source that looks the same, or ``NOWHERE``."""
+    old = store.table("photos", ["source", "path", "look"])
+    both = pa.concat_tables(
+        [old.select(["source", "path", "look"]).cast(_PLAIN), photos.select(["source", "path", "look"]).cast(_PLAIN)]
+    )
+    twin = np.full(len(photos), NOWHERE, dtype=np.int64)
+    seen = np.flatnonzero(both["look"].is_valid().to_numpy())
+    if not len(photos) or len(seen) < 2:
+        return twin, []
+    pairs = seen[near_pairs(looks(both["look"].take(pa.array(seen))), distance=SAME)]
+    _, source = codes(both["source"])
+    pairs = np.sort(pairs, axis=1)
+    pairs = pairs[(pairs[:, 1] >= len(old)) & (source[pairs[:, 0]] != source[pairs[:, 1]])]
+    # The earliest wins; a photo that is itself a twin hands on whose it is.
+    for earlier, later in pairs[np.lexsort((-pairs[:, 0], pairs[:, 1]))].tolist():
+        known = twin[earlier - len(old)] if earlier >= len(old) else NOWHERE
+        twin[later - len(old)] = known if known != NOWHERE else earlier
+
+    def named(row: int) -> str:
+        return f"{both['source'][row].as_py()}/{both['path'][row].as_py()}"
+
+    return twin, [(named(len(old) + row), named(int(twin[row]))) for row in np.flatnonzero(twin != NOWHERE).tolist()]
+
+
+_PLAIN = pa.schema({"source": pa.string(), "path": pa.string(), "look": pa.binary()})
+
+
+def looks(column: pa.ChunkedArray) -> np.ndarray:
+    """Return perceptual fingerprints as rows of bytes, uint8 (photos, bytes)."""
+    flat = b"".join(column.to_pylist())
+    return np.frombuffer(flat, dtype=np.uint8).reshape(len(column), -1)
+
+
+def _sightings(name: str, photos: pa.Table, rows: np.ndarray, before: np.ndarray) -> pa.Table:
+    new = np.flatnonzero((rows != NOWHERE) & (before == NOWHERE))
+    seen = photos.take(pa.array(new))
+    columns = {
+        "photo": pa.array(rows[new], pa.int32()),
+        "source": pa.array([name] * len(new), pa.string()),
+        "key": seen["key"],
+        "path": seen["path"],
+    }
+    return pa.table(columns).cast(TABLES["sightings"])

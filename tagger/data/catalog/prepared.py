@@ -1,0 +1,80 @@
+"""A prepared catalog as a data set to train on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tagger.data.catalog.reading import codes, statements, visible
+from tagger.data.catalog.standing import current, states
+from tagger.data.catalog.store import CatalogStore
+from tagger.data.catalog.view import Catalog
+from tagger.data.sources.source import Source, SourceError
+from tagger.data.states import unknown_weight
+from tagger.data.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Where a catalog lies, and what it is made of.
+
+    ``python -m tagger.prepare`` reads the sources into the catalog; training reads the catalog.
+    """
+
+    folder: str
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    complete: bool = True
+    """Whether parents and implied labels of what is present count as present."""
+
+    def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
+        """Read the catalog.
+
+        Raises:
+            SourceError: If it has not been prepared, or with another taxonomy.
+            CatalogError: If it is damaged.
+        """
+        store = CatalogStore(Path(self.folder).expanduser())
+        if not store.exists:
+            raise SourceError(
+                f"no catalog in {store.folder}: make it with python -m tagger.prepare and the same data=…"
+            )
+        made = store.manifest.taxonomy
+        if made["fingerprint"] != taxonomy.fingerprint:
+            raise SourceError(
+                f"the catalog in {store.folder} was prepared with another version of the taxonomy {made['name']!r}; "
+                f"run python -m tagger.prepare again: it adds what {taxonomy.name!r} now says"
+            )
+        return view(store, taxonomy, roots=self._roots(store), complete=self.complete)
+
+    def _roots(self, store: CatalogStore) -> dict[str, str]:
+        """Return the root of every source: as configured now, else as it was when the catalog was prepared."""
+        known = {name: settings["root"] for name, settings in store.manifest.sources.items()}
+        return known | {name: source.root for name, source in self.sources.items() if name in known}
+
+
+def view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:
+    """Return what training sees of a catalog: photos with a file, and the states that hold."""
+    photos = store.table("photos", ["photo_id", "source", "path", "width", "height", "fold", "group"])
+    annotations = visible(store, ["photo", "label", "value", "origin", "source", "annotator"])
+    holding, _ = current(statements(annotations, taxonomy)[0])
+    follows = taxonomy.closure if complete else None
+    held = states(holding, photos=len(photos), labels=len(taxonomy), follows=follows)
+    names, source = codes(photos["source"])
+    photos = photos.drop_columns(["source"]).append_column("root", pa.array(source, pa.int8()))
+    places = tuple(roots[str(name)] for name in names)
+    catalog = Catalog(taxonomy, places, photos, held, unknown=_unknown(store, len(photos)))
+    with_file = pc.is_valid(photos["path"]).to_numpy()
+    return catalog if with_file.all() else catalog.take(np.flatnonzero(with_file))
+
+
+def _unknown(store: CatalogStore, photos: int) -> np.ndarray:
+    """Return what an unknown label of every photo weighs; on a photo of several sources, the least that any says."""
+    sightings = store.table("sightings", ["photo", "source"])
+    names, source = codes(sightings["source"])
+    weights = np.array([unknown_weight(store.manifest.sources[str(name)]["unknown"]) for name in names])
+    result = np.ones(photos, dtype=np.float32)
+    np.minimum.at(result, sightings["photo"].to_numpy(), weights[source].astype(np.float32))
+    return result
