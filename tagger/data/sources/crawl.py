@@ -207,7 +207,9 @@ def _downloader() -> type:
         def download(self, task: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             task["success"] = False
             if task["file_url"] not in self.known:
-                super().download(task, *args, **kwargs)
+                # Nothing is overwritten: numbers go on behind the last file. To look for one, icrawler counts a photo
+                # for a moment, and another thread may then believe that there are enough.
+                super().download(task, *args, **kwargs | {"overwrite": True})
 
         def keep_file(self, task: dict[str, Any], response: Any, **kwargs: Any) -> bool:
             # One at a time: Pillow's limit on pixels is of the process.
