@@ -1,51 +1,16 @@
-"""Drawings for the report, as SVG text to put into the page. The same data give the same bytes.
+"""Drawings for the report, as SVG text to put into the page."""
 
-Colours are the page's own style variables, so the drawings follow its light and dark theme, and text stays text.
-"""
-
-import io
 import math
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.pages.drawing import ACCENT, MUTED, SECOND, SETTINGS, svg_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# matplotlib draws with these colours; they are exchanged for the page's variables.
-INK, MUTED, LINE, ACCENT, SECOND = "#000001", "#000002", "#000003", "#000004", "#000005"
-VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    LINE: "var(--line)",
-    ACCENT: "var(--accent)",
-    SECOND: "var(--second)",
-}
-
-SETTINGS: dict[Any, Any] = {
-    # Ids inside the SVG are hashed with this salt; a random one would change the report at every writing.
-    "svg.hashsalt": "tagger",
-    "svg.fonttype": "none",
-    "font.size": 9.0,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid.axis": "y",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-}
 
 GROUPS = ("head", "medium", "tail")
 
@@ -126,21 +91,6 @@ def draw_series(axes: "Axes", steps: list[float], values: list[float], *, title:
     axes.plot(steps, values, color=colour, marker="o" if len(steps) < 30 else "", markersize=2.5, linewidth=1.5)
     axes.margins(y=0.15)
     axes.set_title(f"{values[-1]:.3f}", loc="right", fontsize=9)
-
-
-def svg_text(figure: "Figure", *, name: str) -> str:
-    """Return the figure as an ``<svg>`` element whose ids begin with ``name``, so that two fit into one page."""
-    written = io.StringIO()
-    figure.savefig(
-        written, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-    )
-    svg = written.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{name}-", svg)
-    svg = re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 xmlns:xlink="http://www.w3.org/1999/xlink">', svg, count=1
-    )
-    return re.sub("|".join(VARIABLES), lambda colour: VARIABLES[colour[0]], svg)
 
 
 def curve_points(precision: NDArray[np.floating], recall: NDArray[np.floating], *, limit: int = 80) -> str:

@@ -9,8 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tagger.pages.visible import visible
 from tagger.tracking.label_result import LabelResult
-from tagger.tracking.visible import visible
 
 VERDICTS = {"certified": "green", "met": "yellow", "best_f1": "cyan", "unreachable": "red"}
 """The verdicts from good to bad and their colours."""

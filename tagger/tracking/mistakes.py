@@ -61,6 +61,21 @@ def worst_mistakes(
     return Mistakes(*(np.concatenate(rows) for rows in zip(*found, strict=True)))
 
 
+def chosen_rows(mistakes: Mistakes, *, limit: int) -> Rows:
+    """Return at most ``limit`` photos to embed: the worst mistake of every label, then the second, and so on.
+
+    Example:
+        >>> worst = Mistakes(np.array([[5, 6], [5, 7]]), np.array([[-1, -1], [8, -1]]), np.array([[9, -1], [-1, -1]]))
+        >>> chosen_rows(worst, limit=4)
+        array([5, 8, 9, 6])
+    """
+    by_rank = (
+        np.stack([mistakes.false_positives, mistakes.unlisted, mistakes.false_negatives]).transpose(2, 0, 1).ravel()
+    )
+    rows, first_seen = np.unique(by_rank[by_rank >= 0], return_index=True)
+    return rows[np.argsort(first_seen)][:limit]
+
+
 def highest(values: NDArray[np.floating], candidates: NDArray[np.bool_], *, count: int) -> Rows:
     """Return the columns of the highest values among the candidates of every row, highest first, then -1.
 

@@ -1,31 +1,26 @@
 """``report.html``: one file that shows a run to people, without network, server or further files.
 
 The page's content security policy lets it load nothing and run only the one script whose hash it names; names and paths
-are made visible by :mod:`tagger.tracking.visible` and escaped by the template. Layout, style and script are in
-``report.html`` beside this file.
+are made visible by :mod:`tagger.pages.visible` and escaped by the template. Layout, style and script are in
+``report.html`` beside this file, what it shares with other pages in :mod:`tagger.pages`.
 """
 
-import base64
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from tagger.atomic import write_text
+from tagger.pages.template import page_template
+from tagger.pages.thumbnails import load_thumbnails, style_rules
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
-from tagger.tracking.mistakes import Mistakes, Rows, worst_mistakes
-from tagger.tracking.thumbnails import chosen_rows, load_thumbnails, style_rules
-from tagger.tracking.visible import visible
+from tagger.tracking.mistakes import Mistakes, Rows, chosen_rows, worst_mistakes
 
 Floats = NDArray[np.floating]
 
@@ -139,7 +134,7 @@ def write_report(
     ]
     # The long tail reads from head to tail; the script can sort otherwise.
     cards.sort(key=lambda card: -card.label.train_count)
-    page = template().render(
+    page = page_template(Path(__file__).with_name("report.html")).render(
         title=title,
         facts=facts,
         metrics=metrics,
@@ -225,39 +220,3 @@ def shots(
         "unlisted": kind(mistakes.unlisted),
         "false_negatives": kind(mistakes.false_negatives),
     }
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """Return a figure with a fixed number of decimals, a whole number without any, or a dash where there is no answer.
-
-    Example:
-        >>> figure(0.46049), figure(1200), figure(None), figure(float("nan"))
-        ('0.460', '1,200', '–', '–')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:,}" if isinstance(value, Integral) else f"{value:,.{digits}f}"
-
-
-def script_hash(script: str) -> str:
-    """Return what a content security policy names a script by.
-
-    Example:
-        >>> script_hash("")
-        'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
-    """
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-
-
-@cache
-def template() -> Template:
-    """Return the page's template, which escapes everything that is not :class:`markupsafe.Markup`."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(visible=visible, figure=figure, script_hash=script_hash)
-    return environment.get_template("report.html")

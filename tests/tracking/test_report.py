@@ -14,12 +14,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
+from tagger.pages.visible import visible
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
-from tagger.tracking.mistakes import Mistakes, worst_mistakes
+from tagger.tracking.mistakes import Mistakes, chosen_rows, worst_mistakes
 from tagger.tracking.report import write_report
-from tagger.tracking.thumbnails import chosen_rows, load_thumbnails, thumbnail
-from tagger.tracking.visible import visible
 
 CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "<script>document.title = 'taken'</script>\n\"'&</title>"
@@ -217,49 +216,7 @@ def test_under_a_limit_every_label_shows_its_worst_mistake_before_any_shows_a_se
     assert chosen_rows(worst, limit=3).tolist() == [0, 2, 1]
 
 
-# --- thumbnails ---------------------------------------------------------------------------------------------------
-
-
-def test_a_thumbnail_is_small_upright_and_of_the_photos_shape(tmp_path: Path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # The camera was turned: width and height change places.
-    Image.new("RGB", (4000, 3000), "teal").save(tmp_path / "photo.jpg", exif=exif)
-    jpeg = thumbnail(tmp_path / "photo.jpg")
-    assert jpeg is not None
-    (tmp_path / "small.jpg").write_bytes(jpeg)
-    with Image.open(tmp_path / "small.jpg") as small:
-        assert small.size == (84, 112)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
-def test_every_mode_becomes_a_thumbnail(tmp_path: Path, mode: str):
-    suffix = {"CMYK": "jpg", "F": "tiff"}.get(mode, "png")
-    Image.new(mode, (300, 200)).save(tmp_path / f"photo.{suffix}")
-    assert thumbnail(tmp_path / f"photo.{suffix}")
-
-
-def test_a_photo_that_cannot_be_read_has_no_thumbnail(tmp_path: Path):
-    Image.effect_noise((640, 480), 100).save(tmp_path / "whole.jpg")
-    whole = (tmp_path / "whole.jpg").read_bytes()
-    contents = {"empty": b"", "text": b"no photo", "cut": whole[: len(whole) // 2]}
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
-    photos = dict(
-        enumerate(
-            [
-                tmp_path / "empty",
-                tmp_path / "text",
-                tmp_path / "cut",
-                tmp_path / "missing",
-                tmp_path,
-                tmp_path / "whole.jpg",
-            ]
-        )
-    )
-    assert list(load_thumbnails(photos)) == [5]
-
-
-# --- drawings and text --------------------------------------------------------------------------------------------
+# --- drawings -----------------------------------------------------------------------------------------------------
 
 
 def test_a_curve_is_drawn_from_the_known_points():
@@ -291,12 +248,6 @@ def test_drawings_follow_the_pages_colours_and_carry_no_date():
 
 def test_bars_say_where_there_are_no_labels():
     assert "no labels" in group_bars({"test/map_head": 0.5, "test/map_tail": float("nan")})
-
-
-@given(text=st.text(st.characters()))
-def test_visible_text_is_printable_and_encodable(text: str):
-    assert visible(text).isprintable()
-    assert visible(text).encode("utf-8")[:0] == b""
 
 
 # --- in a browser -------------------------------------------------------------------------------------------------
