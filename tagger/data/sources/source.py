@@ -20,6 +20,7 @@ PHOTOS = pa.schema(
         "path": pa.string(),  # relative to the source's root, with "/" between folders; null if there is no file
         "split": pa.string(),  # "train" or "test" as published, or null
         "group": pa.string(),  # photos with the same text stay in one fold, or null
+        "rotation": pa.int16(),  # degrees counter-clockwise that turn a file without EXIF upright, or null if not said
     }
 )
 """A row per photo."""
