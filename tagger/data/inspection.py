@@ -31,7 +31,7 @@ from rich.progress import Progress
 from tagger.atomic import written_whole
 from tagger.data.duplicates import AT_LEAST, fingerprint
 from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, open_photo, upright_size
-from tagger.data.storage import fetched, is_url, leaves, listed, location
+from tagger.data.storage import fetched, is_url, leaving, listed, location
 
 FILE = {"path": pa.string(), "bytes": pa.int64(), "mtime_ns": pa.int64()}
 FOUND = {"sha256": pa.string(), "width": pa.int32(), "height": pa.int32(), "look": pa.binary(), "error": pa.string()}
@@ -103,9 +103,8 @@ def _files(paths: pa.Array | pa.ChunkedArray, root: Path | str) -> pa.Table:
 def _remote_facts(paths: pa.Array | pa.ChunkedArray, root: str) -> tuple[np.ndarray, dict[int, str]]:
     """Return size and change of every file, -1 where there is none, and what is wrong with its path by row."""
     there, facts, errors = listed(root), np.full((2, len(paths)), -1), {}
-    for row, path in enumerate(paths):
-        name = path.as_py()
-        if leaves(name):
+    for row, (name, outside) in enumerate(zip(paths.to_pylist(), leaving(paths).to_pylist(), strict=True)):
+        if outside:
             errors[row] = f"{location(root, name)}: leaves the folder {root}"
         elif name in there:
             facts[:, row] = there[name]

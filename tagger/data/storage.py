@@ -2,9 +2,14 @@
 
 import hashlib
 import io
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# "..", a root, a drive; "\" is a separator on Windows, and a path is judged alike everywhere.
+_LEAVING = r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)"
 
 
 class Remote(io.BytesIO):
@@ -53,14 +58,16 @@ def listed(root: str) -> dict[str, tuple[int, int]]:
     return {name[start:]: (int(info["size"] or 0), _change(info)) for name, info in found}
 
 
-def leaves(path: str) -> bool:
-    """Return whether a relative path leads out of the folder it is relative to, by its text alone.
+def leaving(paths: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    r"""Return which paths would leave the folder that they are relative to, or are absolute.
+
+    Links are not followed here: where they lead is found when the photos are inspected.
 
     Example:
-        >>> leaves("../secret.jpg"), leaves("/etc/passwd"), leaves("images/1.jpg")
-        (True, True, False)
+        >>> leaving(pa.array(["a/b.jpg", "a..b.jpg", "a/../../b.jpg", "/etc/passwd", "C:\\b.jpg"])).to_pylist()
+        [False, False, True, True, True]
     """
-    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
+    return pc.match_substring_regex(paths, _LEAVING)
 
 
 def _change(info: dict[str, object]) -> int:

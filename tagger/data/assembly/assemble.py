@@ -61,7 +61,8 @@ class Contradiction:
 class Assembly:
     """What would be appended to the catalog, and what was noticed."""
 
-    part: Part
+    batches: dict[str, Part]
+    """What would be appended, by what it is: the photos, and the statements of each source."""
     reports: dict[str, SourceReport]
     same_look: list[tuple[str, str]]
     """Photos that another source has re-encoded or resized: (it, the photo that it is)."""
@@ -93,20 +94,21 @@ def assemble(
         SourceError: If a source cannot be read at all.
     """
     gathered = {name: gather(source) for name, source in sources.items()}
-    roots = {name: source.root for name, source in sources.items()}
+    roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
     said = {name: _said(name, source, gathered, found, taxonomy) for name, source in sources.items()}
     fresh = {name: _unsaid(store, name, statements_, taxonomy) for name, statements_ in said.items()}
-    annotations = pa.concat_tables(
-        [TABLES["annotations"].empty_table(), *(_rows(name, rows, taxonomy) for name, rows in fresh.items())]
-    )
-    everything = pa.concat_tables([visible(store), annotations]).unify_dictionaries()
+    annotations = {name: _rows(name, rows, taxonomy) for name, rows in fresh.items()}
+    everything = pa.concat_tables([visible(store), *annotations.values()]).unify_dictionaries()
     spoken, speakers = statements(everything, taxonomy)
     holding, disputed = current(spoken)
     old = store.table("photos", ["look", "group", "fold"])
     follows = taxonomy.closure if complete else None
     held = states(holding, photos=len(old) + len(found.photos), labels=len(taxonomy), follows=follows)
-    part = {"photos": _photos(old, found, held, split), "sightings": found.sightings, "annotations": annotations}
+    batches: dict[str, Part] = {
+        "photos": {"photos": _photos(old, found, held, split), "sightings": found.sightings},
+        **{f"labels of {name}": {"annotations": rows} for name, rows in annotations.items()},
+    }
     reports = {
         name: _report(
             name,
@@ -118,7 +120,7 @@ def assemble(
         )
         for name, source in sources.items()
     }
-    return Assembly(part, reports, found.same_look, _contradictions(disputed, speakers, taxonomy), held)
+    return Assembly(batches, reports, found.same_look, _contradictions(disputed, speakers, taxonomy), held)
 
 
 def _said(name: str, source: Source, gathered: Mapping[str, Gathered], found: Recognised, taxonomy: Taxonomy) -> Said:

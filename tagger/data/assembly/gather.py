@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Skipped, Source
-from tagger.data.storage import leaves
+from tagger.data.storage import leaving
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ def _once(photos: pa.Table, skipped: Skipped) -> pa.Table:
 
 
 def _inside(photos: pa.Table, skipped: Skipped) -> pa.Table:
-    # Most paths have neither: the exact test is for the few that do.
-    suspects = pc.fill_null(pc.match_substring_regex(photos["path"], r"^/|\.\."), False).to_numpy()
-    outside = [row for row in np.flatnonzero(suspects) if leaves(photos["path"][int(row)].as_py())]
-    for row in outside:
-        skipped.add("path leaves the source's root", photos["path"][int(row)].as_py())
-    return photos.take(pa.array(np.setdiff1d(np.arange(len(photos)), outside))) if outside else photos
+    outside = pc.fill_null(leaving(photos["path"]), False)
+    for path in photos["path"].filter(outside).to_pylist():
+        skipped.add("path leaves the source's root", path)
+    return photos.filter(pc.invert(outside))

@@ -52,7 +52,7 @@ class Prepared:
     def _roots(self, store: CatalogStore) -> dict[str, str]:
         """Return the root of every source: as configured now, else as it was when the catalog was prepared."""
         known = {name: settings["root"] for name, settings in store.manifest.sources.items()}
-        return known | {name: source.root for name, source in self.sources.items() if name in known}
+        return known | {name: source.root for name, source in self.sources.items() if name in known and source.root}
 
 
 def view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:

@@ -145,43 +145,38 @@ class CatalogStore:
 
     def append(
         self,
-        part: Part,
+        batches: Mapping[str, Part],
         *,
-        what: str,
         taxonomy: dict[str, str] | None = None,
         sources: Mapping[str, dict[str, Any]] | None = None,
-    ) -> int:
-        """Add rows to the tables, all of them or none, and return the number of the new batch.
+    ) -> list[Batch]:
+        """Add batches of rows, all of them or none, and return those that held anything.
 
         Call it inside :meth:`locked`.
 
         Args:
-            part: Rows by table; the column ``batch`` of annotations is filled in here.
-            what: What the batch is, for people.
+            batches: Rows by table, by what they are, for people; the column ``batch`` of annotations is filled in here.
             taxonomy: Name and fingerprint of the label system, if they changed.
             sources: Settings of sources that are new or changed.
         """
         old = self.manifest
-        number = len(old.batches) + 1
-        annotations = part.get("annotations", TABLES["annotations"].empty_table())
-        filled = {**part, "annotations": _with_batch(annotations, number)}
         parts, rows = dict(old.parts), dict(old.rows)
-        for name, table in filled.items():
-            if len(table):
-                parts[name] = [*old.parts[name], self._write_part(name, table, number)]
-                rows[name] = old.rows[name] + len(table)
-        batch = Batch(number, what, f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", len(annotations))
-        self._commit(
-            replace(
-                old,
-                taxonomy=taxonomy or old.taxonomy,
-                sources={**old.sources, **(sources or {})},
-                parts=parts,
-                rows=rows,
-                batches=[*old.batches, batch],
-            )
-        )
-        return number
+        added: list[Batch] = []
+        for what, part in batches.items():
+            number = len(old.batches) + len(added) + 1
+            annotations = _with_batch(part.get("annotations", TABLES["annotations"].empty_table()), number)
+            filled = {name: table for name, table in {**part, "annotations": annotations}.items() if len(table)}
+            for name, table in filled.items():
+                parts[name] = [*parts[name], self._write_part(name, table, number)]
+                rows[name] += len(table)
+            if filled:
+                now = f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}"
+                added.append(Batch(number, what, now, len(annotations)))
+        taxonomy, sources = taxonomy or old.taxonomy, {**old.sources, **(sources or {})}
+        if added or (taxonomy, sources) != (old.taxonomy, old.sources):
+            known = [*old.batches, *added]
+            self._commit(replace(old, taxonomy=taxonomy, sources=sources, parts=parts, rows=rows, batches=known))
+        return added
 
     def undo(self, number: int, *, undone: bool = True) -> Batch:
         """Take the annotations of a batch out of sight, or bring them back.
@@ -207,7 +202,7 @@ class CatalogStore:
             return Manifest()
         try:
             tree = json.loads(path.read_text(encoding="utf-8"))
-            found = tree["schema"]
+            found = int(tree["schema"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CatalogError(f"{path} is damaged ({error}); bring it back from a backup") from error
         if found != SCHEMA_VERSION:

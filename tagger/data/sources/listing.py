@@ -18,10 +18,11 @@ from scipy.sparse import csr_array
 
 from tagger.data.catalog import Catalog
 from tagger.data.sources.csv_table import CsvFormat, read_csv
-from tagger.data.sources.paths import leaving, photos_by_folder
+from tagger.data.sources.paths import photos_by_folder
 from tagger.data.sources.source import ANNOTATIONS, Chunk, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN, Unknown
+from tagger.data.storage import leaving
 from tagger.data.taxonomy import Taxonomy
 
 Said = tuple[pa.Array, pa.Table]
@@ -96,7 +97,7 @@ class Listing:
         states = self._states(names, said, taxonomy, _list(base), unlisted=unlisted)
         columns = {"path": pc.binary_join_element_wise(self._images, names, "/") if self._images else names}
         columns |= {name: pc.fill_null(cells, "") for name, cells in self._split_columns(base, names).items()}
-        return Catalog(taxonomy, base, pa.table(columns), states, self._truth(base, names, taxonomy))
+        return Catalog(taxonomy, (str(base),), pa.table(columns), states, self._truth(base, names, taxonomy))
 
     def locate(self, root: str | None) -> Path:
         """Return the folder of the data set, or say what was looked for and how to point to it."""

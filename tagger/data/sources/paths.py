@@ -1,4 +1,4 @@
-"""Paths that come from outside: which of them leave their folder, and what lies in folders named after labels."""
+"""Paths that come from outside: those that stay in their folder, and what lies in folders named after labels."""
 
 import os
 from collections.abc import Iterator
@@ -8,26 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.data.sources.source import Skipped, SourceError
+from tagger.data.storage import leaving
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
 """How the name of a photo ends, in lower case; what is inside, the inspection finds out."""
-
-# "..", a root, a drive; "\" is a separator on Windows, and a path is judged alike everywhere.
-_LEAVING = r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)"
-
-
-def leaving(paths: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    r"""Return which paths would leave the folder that they are relative to, or are absolute.
-
-    Links are not followed here: where they lead is found when the photos are inspected.
-
-    Example:
-        >>> leaving(pa.array(["a/b.jpg", "a..b.jpg", "a/../../b.jpg", "/etc/passwd", "C:\\b.jpg"])).to_pylist()
-        [False, False, True, True, True]
-    """
-    return pc.match_substring_regex(paths, _LEAVING)
 
 
 def staying(table: pa.Table, column: str, skipped: Skipped, file: Path) -> pa.Table:

@@ -29,7 +29,7 @@ ANNOTATIONS = pa.schema(
     {
         "key": pa.string(),  # of a photo of this chunk or an earlier one
         "name": pa.string(),  # the source's own name of the label: "/m/0dftk", "dining table"
-        "value": pa.int8(),  # PRESENT or ABSENT
+        "value": pa.int8(),  # PRESENT, ABSENT, or UNKNOWN: looked at, and neither (it is not absent either)
         "origin": pa.string(),  # "source": a fact; "product" or "model": an opinion, which never counts as truth
         "score": pa.float32(),  # confidence of an opinion, 0..1, or null
         "line": pa.int64(),  # where it is said: line of the file, for messages; null if that means nothing
@@ -79,14 +79,21 @@ class Skipped:
 class Source(Protocol):
     """A set of photos that somebody labelled; its settings are the constructor's named arguments."""
 
-    root: str
-    """Folder or fsspec URL that the photos' paths are relative to."""
-    vocabulary: str
-    """Whose names it speaks: a key under ``sources`` of the taxonomy's labels."""
-    exhaustive: bool
-    """Whether annotators looked for every name of the vocabulary, so that a name they did not list is absent."""
-    unknown: Unknown
-    """What a label that is neither present nor absent counts for: ``negative``, ``ignore`` or a weight in [0, 1]."""
+    @property
+    def root(self) -> str | None:
+        """Folder or fsspec URL that the photos' paths are relative to."""
+
+    @property
+    def vocabulary(self) -> str:
+        """Whose names it speaks: a key under ``sources`` of the taxonomy's labels; empty: the taxonomy's own."""
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether annotators looked for every name of the vocabulary, so that a name they did not list is absent."""
+
+    @property
+    def unknown(self) -> Unknown:
+        """What a label that is neither present nor absent counts for: negative, ignore or a weight in [0, 1]."""
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield what the source says; count in ``skipped`` what it leaves out.

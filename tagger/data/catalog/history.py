@@ -1,0 +1,71 @@
+"""Everything that was ever said about one photo, and by whom."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tagger.data.catalog.store import CatalogError, CatalogStore
+from tagger.data.states import ABSENT, PRESENT, UNKNOWN
+
+WORDS = {PRESENT: "present", ABSENT: "absent", UNKNOWN: "unknown"}
+
+
+def history_tables(store: CatalogStore, wanted: str) -> list[RenderableType]:
+    """Return where a photo was seen and what was said about it, the oldest first.
+
+    Args:
+        store: The catalog.
+        wanted: The photo's id or at least 8 digits of its beginning, its path, its file name, or what a source calls it.
+
+    Raises:
+        CatalogError: If there is no such photo, or several.
+    """
+    row = find_photo(store, wanted)
+    photo = store.table("photos").slice(row, 1).to_pylist()[0]
+    sightings = store.table("sightings").filter(pc.field("photo") == row)
+    annotations = store.table("annotations").filter(pc.field("photo") == row)
+    batches = {batch.number: batch for batch in store.manifest.batches}
+    seen = Table(title=f"Photo {photo['photo_id']}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("source", "key", "path"):
+        seen.add_column(column, overflow="fold")
+    for sighting in sightings.to_pylist():
+        seen.add_row(*(Text(str(sighting[column] or "–")) for column in ("source", "key", "path")))
+    said = Table(title="What was said, the oldest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("label", "value", "origin", "who", "score", "batch"):
+        said.add_column(column, overflow="fold")
+    for annotation in annotations.to_pylist():
+        batch = batches[annotation["batch"]]
+        said.add_row(
+            annotation["label"],
+            WORDS[annotation["value"]],
+            annotation["origin"],
+            annotation["annotator"] or annotation["source"],
+            "" if annotation["score"] is None else f"{annotation['score']:.2f}",
+            f"{batch.number}, {batch.when[:16].replace('T', ' ')}{', undone' if batch.undone else ''}",
+        )
+    size = f"{photo['width']}×{photo['height']} pixels, " if photo["width"] else ""
+    group = "alone in its group" if photo["group"] == row else f"in the group of photo {photo['group']}"
+    return [seen, Text(f"row {row}, {size}fold {photo['fold']}, {group}"), said]
+
+
+def find_photo(store: CatalogStore, wanted: str) -> int:
+    """Return the row of a photo."""
+    photos, sightings = store.table("photos", ["photo_id"]), store.table("sightings", ["photo", "key", "path"])
+    # Shorter beginnings are rather somebody's name of a photo.
+    begins = len(wanted) >= 8
+    by_id = pc.indices_nonzero(pc.starts_with(photos["photo_id"], wanted)).to_pylist() if begins else []
+    name = pa.scalar(f"/{wanted}")
+    called = pc.or_(
+        pc.equal(sightings["key"], wanted),
+        pc.fill_null(pc.ends_with(pc.binary_join_element_wise("", sightings["path"], "/"), name.as_py()), False),
+    )
+    rows = sorted({*by_id, *sightings.filter(called)["photo"].to_pylist()})
+    if not rows:
+        raise CatalogError(f"{store.folder} has no photo {wanted!r}: give its id, path, file name or its source's key")
+    if len(rows) > 1:
+        ids = ", ".join(photos["photo_id"].take(pa.array(rows[:5])).to_pylist())
+        raise CatalogError(f"{store.folder} has {len(rows)} photos {wanted!r}; give an id: {ids}")
+    return int(rows[0])

@@ -1,0 +1,95 @@
+"""Read sources into one catalog:   python -m tagger.prepare data=album   (--help says more)."""
+
+from pathlib import Path
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+import tagger.config  # noqa: F401 - registers the typed root of conf/prepare.yaml
+from tagger.data.assembly import Assembly, assemble
+from tagger.data.assembly.tables import assembly_tables
+from tagger.data.card import write_card
+from tagger.data.catalog import CatalogStore
+from tagger.data.catalog.history import history_tables
+from tagger.data.catalog.prepared import Prepared
+from tagger.data.inspection import inspect
+from tagger.data.taxonomy import Taxonomy, read_taxonomy
+from tagger.errors import UserError, shown_plainly
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")
+def main(config: DictConfig) -> None:
+    """Read the sources of a data set into its catalog, or look into the catalog."""
+    with shown_plainly():
+        prepared = catalog_settings(config)
+        store, taxonomy = CatalogStore(Path(prepared.folder).expanduser()), read_taxonomy(config.data.taxonomy)
+        console = Console()
+        if config.show is not None:
+            console.print(*history_tables(store, config.show))
+        elif config.undo is not None or config.redo is not None:
+            console.print(take_back(store, config.undo, config.redo))
+        elif config.plan:
+            console.print(*assembly_tables(gathered(config, prepared, store, taxonomy), taxonomy, written=False))
+        else:
+            with store.locked():
+                assembly = gathered(config, prepared, store, taxonomy)
+                write(store, assembly, prepared, taxonomy)
+                write_card(store, taxonomy, assembly)
+            console.print(*assembly_tables(assembly, taxonomy, written=True))
+            console.print(f"catalog  {store.folder}")
+            console.print(f"card     {store.folder / 'card.html'}")
+
+
+def catalog_settings(config: DictConfig) -> Prepared:
+    """Return where the catalog is and what it is made of."""
+    prepared = instantiate(config.data.source)
+    if not isinstance(prepared, Prepared):
+        raise UserError(
+            f"data={config.data.taxonomy} is one source and needs no catalog: train on it at once, or list it under "
+            "source.sources of a data set like conf/data/album.yaml"
+        )
+    return prepared
+
+
+def gathered(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: Taxonomy) -> Assembly:
+    """Read the sources and work out what they add."""
+    cache = Path(config.cache).expanduser().absolute()
+    return assemble(
+        store,
+        prepared.sources,
+        taxonomy,
+        inspect=lambda root, paths: inspect(
+            paths, root, max_pixels=config.data.max_pixels, workers=config.data.workers, cache=cache
+        ),
+        split=config.data.split,
+        complete=prepared.complete,
+    )
+
+
+def write(store: CatalogStore, assembly: Assembly, prepared: Prepared, taxonomy: Taxonomy) -> None:
+    """Append what is new to the catalog, all of it or nothing."""
+    sources = {
+        name: {
+            "root": source.root or ".",
+            "vocabulary": source.vocabulary,
+            "exhaustive": source.exhaustive,
+            "unknown": source.unknown,
+        }
+        for name, source in prepared.sources.items()
+    }
+    named = {"name": taxonomy.name, "fingerprint": taxonomy.fingerprint}
+    store.append(assembly.batches, taxonomy=named, sources=sources)
+
+
+def take_back(store: CatalogStore, undo: int | None, redo: int | None) -> str:
+    """Undo a batch, or bring it back, and say so."""
+    with store.locked():
+        batch = store.undo(int(undo or redo or 0), undone=undo is not None)
+    done = "taken out of sight; redo brings them back" if batch.undone else "back again"
+    return f"batch {batch.number} ({batch.what}, {batch.when}): {batch.annotations:,} annotations are {done}"
+
+
+if __name__ == "__main__":
+    main()
