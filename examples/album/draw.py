@@ -1,4 +1,4 @@
-"""Draw the example sources of conf/data/album.yaml anew:   python examples/album/draw.py
+"""Draw the example sources of conf/data/album.yaml anew, by: python examples/album/draw.py.
 
 Photos of the drawn sample album in the published formats of COCO, of Open Images, of a crawl and of another tagger's
 predictions: small enough to read, exact enough to be parsed like the real ones. The same call gives the same bytes.
@@ -91,17 +91,18 @@ def draw_open_images(indices: range) -> None:
     for index in indices:
         key = f"{index:016x}"
         _draw(index, folder / f"{key}.jpg")
-        ids.append([key, "train", "", "", "https://www.apache.org/licenses/LICENSE-2.0", "", "", "drawn", "", "", "", 0])
+        ids.append([key, "train", *[""] * 5, "drawn", *[""] * 3, 0])
         truth = plan_photo(SEED, index).truth
         # Annotators verified what a machine had proposed: here, every other label.
         for label, mid in list(OPEN_IMAGES.items())[index % 2 :: 2]:
             labels.append([key, "verification", mid, int(label in truth)])
     # Of these the labels are published beside it, and not the photos.
     ids += [[key, "train", *[""] * 9, ""] for key in PUBLISHED]
-    header = "ImageID,Subset,OriginalURL,OriginalLandingURL,License,AuthorProfileURL,Author,Title,OriginalSize,OriginalMD5"
-    _write(folder / "image_ids_and_rotation.csv", f"{header},Thumbnail300KURL,Rotation".split(","), ids)
-    header = "ImageID,Source,LabelName,Confidence"
-    _write(folder / "example-annotations-human-imagelabels.csv", header.split(","), labels)
+    header = ["ImageID", "Subset", "OriginalURL", "OriginalLandingURL", "License", "AuthorProfileURL", "Author", "Title"]
+    header += ["OriginalSize", "OriginalMD5", "Thumbnail300KURL", "Rotation"]
+    _write(folder / "image_ids_and_rotation.csv", header, ids)
+    header = ["ImageID", "Source", "LabelName", "Confidence"]
+    _write(folder / "example-annotations-human-imagelabels.csv", header, labels)
 
 
 def draw_crawl(indices: range, *, photos: int) -> None:

@@ -47,7 +47,7 @@ def assembly_tables(assembly: Assembly, taxonomy: Taxonomy, *, written: bool) ->
 def _sources(assembly: Assembly, *, written: bool) -> Table:
     table = _table("What came in" if written else "What would come in; nothing was written")
     table.add_column("source", no_wrap=True)
-    for column in ("photos", "new", "present", "absent", "opinions", "new", "dropped"):
+    for column in ("photos", "new", "present", "absent", "opinions", "added", "dropped"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, report in assembly.reports.items():
         dropped = [*report.unmapped.values(), *report.left_out.values(), report.skipped.counts.total()]
@@ -70,4 +70,4 @@ def _listed(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)

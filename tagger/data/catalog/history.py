@@ -18,7 +18,7 @@ def history_tables(store: CatalogStore, wanted: str) -> list[RenderableType]:
 
     Args:
         store: The catalog.
-        wanted: The photo's id or at least 8 digits of its beginning, its path, its file name, or what a source calls it.
+        wanted: The photo's id or 8 digits or more of its beginning, its path, its file name, or what a source calls it.
 
     Raises:
         CatalogError: If there is no such photo, or several.
