@@ -35,6 +35,11 @@ class HeatMap:
     margin: int
     """Pixels for the names, on the left and above."""
 
+    @property
+    def width(self) -> int:
+        """Pixels of the whole; the slanted names above lean to the right."""
+        return self.margin + SIDE * len(self.names) + self.margin // 2
+
 
 def heat_map(pairs: list[Pair], found: Lifts, taxonomy: Taxonomy, *, support: int = 5) -> HeatMap:
     """Lay out the labels of the strongest pairs and every pair among them that has enough photos together."""

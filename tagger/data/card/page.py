@@ -114,7 +114,7 @@ def card_page(
         disputes=list(zip(disputes, shots(one.photo for one in disputes), strict=True)),
         disputed=disputed_labels(facts.contradictions),
         names_shown=names_shown,
-        columns=np.flatnonzero(facts.by_source.photos)[:SOURCES].tolist(),
+        columns=np.flatnonzero(facts.by_source.present.sum(axis=1))[:SOURCES].tolist(),
     )
 
 
