@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+from hypothesis import settings
 from PIL import Image
 
 from tagger.data.datamodule import Augment, PhotoData
@@ -21,6 +22,10 @@ from tagger.model.optimizers import sgd
 from tagger.model.regime import Regime
 from tagger.model.schedule import Constant
 from tagger.tracking.quiet import quieten
+
+# A busy machine is no mistake of the code.
+settings.register_profile("tagger", deadline=None)
+settings.load_profile("tagger")
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200), "grey": (128, 128, 128)}
 
