@@ -30,6 +30,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from tagger.data.transforms import TrainTransform, seeded
+from tagger.tracking.run_folder import provenance
 
 SIZE = 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -150,7 +151,8 @@ def page(rows: list[str], arguments: argparse.Namespace) -> str:
             "",
             "    python " + " ".join(sys.argv),
             "",
-            f"{arguments.photos} photos of each kind (4000×3000, quality 90), {arguments.rounds} crops of each,",
+            f"Commit {provenance()['commit']}. {arguments.photos} photos of each kind (4000×3000, "
+            f"quality 90), {arguments.rounds} crops of each,",
             f"resized to {SIZE} px; one process, one thread. {versions},",
             f"Pillow {PIL.__version__}, {platform.machine()}, {os.cpu_count()} cores.",
             "",

@@ -26,6 +26,7 @@ from torch import Tensor
 from tagger.tags.histogram import ScoreHistogram
 from tagger.tags.metrics import average_precision
 from tagger.tags.thresholds import Target, fit, wilson_lower_bound
+from tagger.tracking.run_folder import provenance
 
 TARGET = Target(precision=0.9, recall=0.5)
 BATCH = 256
@@ -195,7 +196,7 @@ def main() -> None:
         sizes = f"--photos {options.photos} --labels {options.labels} --threads {options.threads}"
         command = f"python experiments/performance/thresholds.py {sizes}"
         question = "# Thresholds: streamed histograms against scikit-learn's loop"
-        options.output.write_text(f"{question}\n\nCommand: `{command}`, commit: see git log of this file.\n\n{found}\n")
+        options.output.write_text(f"{question}\n\nCommand: `{command}`, commit {provenance()['commit']}.\n\n{found}\n")
 
 
 if __name__ == "__main__":
