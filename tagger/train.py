@@ -181,7 +181,7 @@ def evaluate_best(trainer: pl.Trainer, module: TaggerModule, data: PhotoData, ru
 
 def measure(data: PhotoData, contract: Contract, test: Scored) -> Outcome:
     """Measure the contract on the test fold, and how many annotations of each state there were to learn from."""
-    result = outcome(contract, test, train_counts=data.train_counts, taxonomy=data.taxonomy)
+    result = outcome(contract, test, train_states=data.train_states, taxonomy=data.taxonomy)
     result.metrics.update(data.state_counts() | against_truth(test.scores, data.truth(test.rows)))
     return result
 

@@ -21,7 +21,7 @@ from tagger.data.normalisation import Normalisation
 from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
 from tagger.data.split import official_folds, stratified_folds
-from tagger.data.states import PRESENT, Unknown, count_states, unknown_weight
+from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.transforms import EvalTransform, TrainTransform, Transform
 from tagger.errors import UserError
@@ -219,10 +219,19 @@ class PhotoData(pl.LightningDataModule):
         return [self.catalog.place(row) for row in rows.tolist()]
 
     @cached_property
+    def train_states(self) -> np.ndarray:
+        """Training photos on which each label is absent, unknown and present, int64 (3, labels)."""
+        states = self.catalog.states[self.train_rows]
+        absent, present = (
+            np.bincount(states.indices[states.data == state], minlength=len(self.taxonomy))
+            for state in (ABSENT, PRESENT)
+        )
+        return np.stack([absent, states.shape[0] - absent - present, present])
+
+    @property
     def train_counts(self) -> np.ndarray:
         """Training photos that carry each label, int64 (labels,)."""
-        states = self.catalog.states[self.train_rows]
-        return np.bincount(states.indices[states.data == PRESENT], minlength=len(self.taxonomy))
+        return self.train_states[PRESENT + 1]
 
     def plan(self) -> Plan:
         """Return what the sampler would do with the training photos."""

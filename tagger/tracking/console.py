@@ -68,8 +68,24 @@ def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Tabl
         for verdict, colour in VERDICTS.items()
         if verdicts[verdict] or verdict != "best_f1"
     ]
+    if "states/train_photos" in metrics:
+        grid.add_row("trained on", states_line(metrics))
     grid.add_row("labels", Text(" · ").join(Text(text, style=colour) for text, colour in counts))
     return grid
+
+
+def states_line(metrics: Mapping[str, float]) -> str:
+    """Return how many annotations of each state there were to learn from.
+
+    Example:
+        >>> counts = {"photos": 10.0, "present": 7.0, "absent": 3.0, "unknown": 20.0}
+        >>> states_line({f"states/train_{name}": n for name, n in counts.items()} | {"states/unknown_weight": 0.5})
+        '10 photos · 7 present · 3 absent · 20 unknown, each weighing 0.5'
+    """
+    photos, present, absent, unknown = (
+        f"{metrics[f'states/train_{name}']:,.0f} {name}" for name in ("photos", "present", "absent", "unknown")
+    )
+    return f"{photos} · {present} · {absent} · {unknown}, each weighing {metrics['states/unknown_weight']:.2g}"
 
 
 def label_table(labels: Sequence[LabelResult], *, handful: int) -> Table:

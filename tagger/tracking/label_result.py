@@ -35,6 +35,10 @@ class LabelResult:
     val_precision: float | None
     val_recall: float | None
     val_support: int
+    train_absent: int | None = None
+    """Training photos on which the label is known to be absent."""
+    train_unknown: int | None = None
+    """Training photos of which nobody said whether they carry it; each weighs what ``data.unknown`` says."""
 
     @classmethod
     def columns(cls) -> list[str]:

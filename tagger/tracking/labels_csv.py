@@ -32,6 +32,7 @@ READ: dict[Any, Callable[[str], Any]] = {
     str: lambda cell: cell[1:] if GUARDED.match(cell) else cell,
     int: int,
     float: float,
+    int | None: lambda cell: None if cell == "" else int(cell),
     float | None: lambda cell: None if cell == "" else float(cell),
 }
 

@@ -24,18 +24,20 @@ class Outcome:
     labels: list[LabelResult]
 
 
-def outcome(contract: Contract, test: Scored, *, train_counts: np.ndarray, taxonomy: Taxonomy) -> Outcome:
+def outcome(contract: Contract, test: Scored, *, train_states: np.ndarray, taxonomy: Taxonomy) -> Outcome:
     """Measure a contract, which was fitted on validation, on the test fold.
 
     Args:
         contract: Thresholds and verdicts.
         test: Scores and states of the test fold.
-        train_counts: Training photos that carry each label (labels,).
+        train_states: Training photos on which each label is absent, unknown and present, (3, labels).
         taxonomy: Ids and names of the labels.
     """
     tally = tally_at(test.histogram, contract.thresholds, unknown=contract.unknown)
-    metrics = _ranking(test.histogram, contract, train_counts) | _tagging(tally, contract) | _five_tags(test)
-    return Outcome(metrics, _label_results(contract, test.histogram, tally, train_counts, taxonomy))
+    metrics = (
+        _ranking(test.histogram, contract, train_states[PRESENT + 1]) | _tagging(tally, contract) | _five_tags(test)
+    )
+    return Outcome(metrics, _label_results(contract, test.histogram, tally, train_states, taxonomy))
 
 
 def against_truth(scores: np.ndarray, truth: np.ndarray | None) -> dict[str, float]:
@@ -90,17 +92,18 @@ def _known(means: dict[str, Mean]) -> dict[str, float]:
 
 
 def _label_results(
-    contract: Contract, test: Histogram, tally: Tally, train_counts: np.ndarray, taxonomy: Taxonomy
+    contract: Contract, test: Histogram, tally: Tally, train_states: np.ndarray, taxonomy: Taxonomy
 ) -> list[LabelResult]:
     ap = average_precision(test, unknown=contract.unknown)
     results = []
-    for column, point in enumerate(contract.points()):
+    for column, (point, trained) in enumerate(zip(contract.points(), train_states.T.tolist(), strict=True)):
         label = taxonomy.labels[column]
+        absent, unknown, present = trained
         results.append(
             LabelResult(
                 id=label.id,
                 names=label.names,
-                train_count=int(train_counts[column]),
+                train_count=present,
                 ap=ap.values[column].item() if ap.counted[column] else None,
                 threshold=point.threshold,
                 precision=tally.precision[column].item() if tally.tagged[column] else None,
@@ -112,6 +115,8 @@ def _label_results(
                 val_precision=point.precision,
                 val_recall=point.recall,
                 val_support=point.support,
+                train_absent=absent,
+                train_unknown=unknown,
             )
         )
     return results

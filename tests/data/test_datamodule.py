@@ -193,6 +193,7 @@ def test_labels_are_counted_on_the_training_photos_only(colours: Callable[..., P
         for label in filter(None, labels[row].split("|")):
             expected[label] += 1
     assert data.train_counts.tolist() == [expected[name] for name in COLOURS]
+    assert data.train_states.sum(axis=0).tolist() == [len(data.train_rows)] * len(COLOURS)
     counts = data.state_counts()
     assert counts["states/unknown_weight"] == 0.25
     # The three test photos carry red and green, blue, and nothing.

@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> dict[str, Any]:
     contract = fit(scored([[1, 1], [-1, -1], [1, 0]]).histogram, Target(precision=0.9, recall=0.5), unknown=1.0)
     test = scored([[1, -1], [0, -1], [1, -1], [-1, -1]])
     return {
-        "result": outcome(contract, test, train_counts=np.array([5, 1]), taxonomy=taxonomy),
+        "result": outcome(contract, test, train_states=np.array([[2, 2], [0, 4], [5, 1]]), taxonomy=taxonomy),
         "contract": contract,
         "test": test,
         "photos": photos,
@@ -95,7 +95,7 @@ def test_a_run_in_which_nothing_can_be_measured_is_delivered_all_the_same(tmp_pa
     nothing = scored([[0, 0], [0, 0], [0, 0], [0, 0]])
     contract = fit(nothing.histogram, Target(), unknown=0.0)
     taxonomy = Taxonomy("album", (Label("forest", {}), Label("poodle", {})), "0" * 16)
-    result: Outcome = outcome(contract, nothing, train_counts=np.array([0, 0]), taxonomy=taxonomy)
+    result: Outcome = outcome(contract, nothing, train_states=np.zeros((3, 2), dtype=int), taxonomy=taxonomy)
     write_deliverables(tmp_path, **run | {"result": result, "contract": contract, "test": nothing, "history": []})
     assert set(FILES) <= {path.name for path in tmp_path.iterdir()}
     assert "test/map" not in json.loads((tmp_path / "metrics.json").read_text())

@@ -26,6 +26,7 @@ FOREST = LabelResult(
     val_precision=0.875,
     val_recall=0.375,
     val_support=38,
+    train_absent=500,
 )
 POODLE = replace(
     FOREST, id="animal.poodle", names={"en": "poodle"}, ap=None, precision=None, recall=None, lower_bound=None
@@ -36,9 +37,9 @@ def test_a_row_holds_the_label_in_the_promised_order(tmp_path: Path):
     write_labels(tmp_path / "labels.csv", [FOREST, POODLE])
     assert (tmp_path / "labels.csv").read_bytes().decode("utf-8").split("\r\n") == [
         "id,name_en,name_zh,train_count,ap,threshold,precision,recall,lower_bound,support,verdict,"
-        "fallback,val_precision,val_recall,val_support",
-        "scene.forest,forest,森林,250,0.5,0.123457,0.75,0.25,0.625,40,met,,0.875,0.375,38",
-        "animal.poodle,poodle,,250,,0.123457,,,,40,met,,0.875,0.375,38",
+        "fallback,val_precision,val_recall,val_support,train_absent,train_unknown",
+        "scene.forest,forest,森林,250,0.5,0.123457,0.75,0.25,0.625,40,met,,0.875,0.375,38,500,",
+        "animal.poodle,poodle,,250,,0.123457,,,,40,met,,0.875,0.375,38,500,",
         "",
     ]
 

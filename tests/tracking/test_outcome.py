@@ -26,7 +26,12 @@ def scored(scores: np.ndarray, states: np.ndarray) -> Scored:
 
 def measured(val: Scored, test: Scored, *, counts: list[int], target: Target, unknown: float = 1.0) -> Outcome:
     contract = fit(val.histogram, target, unknown=unknown)
-    return outcome(contract, test, train_counts=np.array(counts), taxonomy=taxonomy(len(counts)))
+    return outcome(
+        contract,
+        test,
+        train_states=np.array([[0] * len(counts), [0] * len(counts), counts]),
+        taxonomy=taxonomy(len(counts)),
+    )
 
 
 @pytest.fixture
@@ -74,7 +79,8 @@ def test_a_label_says_how_it_did_and_none_where_there_is_no_answer(six: Outcome)
     sea, forest, poodle, cake = six.labels
     assert [label.id for label in six.labels] == list(NAMES[:4])
     assert sea.names == {"en": "scene.sea", "zh": "海"}
-    assert (sea.train_count, sea.support, sea.val_support) == (150, 3, 2)
+    assert (sea.train_count, sea.train_absent, sea.train_unknown) == (150, 0, 0)
+    assert (sea.support, sea.val_support) == (3, 2)
     assert (sea.precision, sea.recall) == pytest.approx((2 / 3, 2 / 3))
     assert (forest.ap, forest.verdict, forest.fallback) == (1, "best_f1", "")
     assert 0.297 < forest.threshold <= 0.3
