@@ -149,19 +149,24 @@ def test_every_option_says_what_it_is_for(group: str, option: str):
     assert lines[lines[0] == "# @package _global_"].startswith("# ")
 
 
-def typed() -> list[str]:
-    """Return the words after ``python -m tagger.train`` of every command that the pages show."""
-    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *EXPERIMENTS]
-    lines = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
-    found = {
-        line.split("python -m tagger.train", 1)[1].strip("`") for line in lines if "python -m tagger.train" in line
-    }
-    return sorted(words for words in found if "<" not in words and "…" not in words)
+def typed() -> list[tuple[str, str]]:
+    """Return the verb and the words after it of every command that the pages show."""
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
+    # Pages also show commands in a row: prepare && train.
+    found = set(re.findall(r"python -m tagger\.(train|prepare)\b([^`\n&]*)", text))
+    return sorted(
+        (verb, words)
+        for verb, words in found
+        if "<" not in words and "…" not in words and "$" not in words and "--" not in words
+    )
 
 
-@pytest.mark.parametrize("words", typed())
-def test_every_command_that_is_shown_can_be_typed(words: str):
-    train(*(word for word in shlex.split(words.partition("`")[0], comments=True) if not word.startswith("-")))
+@pytest.mark.parametrize(("verb", "words"), typed())
+def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
+    # Behind two spaces a page may say what the command does.
+    typed = re.split(r"\s{2,}(?=\S)", words.rstrip())[0]
+    compose(verb, overrides=[word for word in shlex.split(typed, comments=True) if not word.startswith("-")])
 
 
 # --- what is not there ----------------------------------------------------------------------------------------------
@@ -232,6 +237,13 @@ def test_a_misspelled_key_of_the_averaging_callback_is_named_when_the_training_s
     trainer: Any = None
     with pytest.raises(TypeError, match="unexpected keyword argument 'decai'"):
         callback.setup(trainer, tagger_module(), "fit")
+
+
+@pytest.mark.parametrize("word", ["pln=true", "data.source.foldr=x", "undo=first"])
+def test_a_misspelled_word_of_prepare_is_named(word: str):
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose("prepare", overrides=[word])
+    assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 
 @pytest.mark.parametrize(

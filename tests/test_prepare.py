@@ -131,6 +131,32 @@ def test_every_annotation_of_a_photo_is_shown_and_a_batch_is_taken_back(prepare:
     assert "back again" in prepare("redo=3").stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "photos"),
+    [
+        (
+            (
+                "data=coco",
+                "data.source.sources.train2017.annotations=annotations/instances_example.json",
+                "data.source.sources.train2017.photos=example",
+                "~data.source.sources.val2017",
+            ),
+            16,
+        ),
+        (("data=open_images", "+data.source.sources.open_images.boxes=null"), 16),
+    ],
+)
+def test_a_published_set_is_prepared_in_its_own_label_system(
+    prepare: Prepare, words: tuple[str, ...], photos: int
+) -> None:
+    done = prepare(*words, f"data.root={REPOSITORY / 'examples' / 'album'}")
+    assert done.returncode == 0, done.stderr
+    (manifest,) = prepare.cwd.glob("catalogs/*/catalog.json")  # type: ignore[attr-defined]
+    store = CatalogStore(manifest.parent)
+    assert store.manifest.rows["photos"] == photos
+    assert store.manifest.rows["annotations"] > photos
+
+
 def test_a_data_set_of_one_source_needs_no_catalog(prepare: Prepare) -> None:
     done = prepare("data=voc2012")
     assert done.returncode == 1
