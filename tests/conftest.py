@@ -27,6 +27,8 @@ from tagger.tracking.quiet import quieten
 settings.register_profile("tagger", deadline=None)
 settings.load_profile("tagger")
 
+CHROMIUM = Path("/usr/bin/chromium")
+
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200), "grey": (128, 128, 128)}
 
 
@@ -46,6 +48,19 @@ def real_photos() -> Path:
     if not root:
         pytest.skip("TAGGER_DATA is not set: no real photos here")
     return Path(root).absolute()
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """The Chromium of this machine."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no Chromium at {CHROMIUM}")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

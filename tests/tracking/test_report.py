@@ -1,7 +1,6 @@
 """report.html: one file, nothing from elsewhere, whatever the names are."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, chosen_rows, worst_mistakes
 from tagger.tracking.report import write_report
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "<script>document.title = 'taken'</script>\n\"'&</title>"
 LABEL = LabelResult(
     id="scene.forest",
@@ -251,18 +249,6 @@ def test_bars_say_where_there_are_no_labels():
 
 
 # --- in a browser -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no Chromium at {CHROMIUM}")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.slow

@@ -26,7 +26,6 @@ from tagger.data.states import Unknown
 from tagger.data.taxonomy import Label, Taxonomy
 from tagger.pages.visible import visible
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "<script>document.title = 'taken'</script>\n\"'&</title>|`*"
 TAXONOMY = Taxonomy(
     "mine",
@@ -246,18 +245,6 @@ def test_tables_of_the_text_keep_their_columns_whatever_the_names_are(facts: Fac
 
 
 # --- in a browser -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no Chromium at {CHROMIUM}")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.slow
