@@ -17,8 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tagger.data.sources import open_images
-from tagger.data.sources.open_images import OpenImages, class_descriptions
+from tagger.data.sources.open_images import OpenImages, class_descriptions, files
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Skipped, SourceError
 from tagger.data.states import ABSENT, PRESENT
 
@@ -216,7 +215,7 @@ def test_however_the_file_is_cut_into_blocks_a_grouped_one_is_read_alike(tmp_pat
             said.setdefault((photo, f"/m/{name}"), set()).add(PRESENT if value == "1" else ABSENT)
     with pytest.MonkeyPatch.context() as patch:
         # The smallest block still holds a row of the table of photos.
-        patch.setattr(open_images, "BLOCK", max(block, 700))
+        patch.setattr(files, "BLOCK", max(block, 700))
         found = facts(OpenImages(root=str(folder), without_file="keep", boxes=None))
     assert sorted(found) == sorted((*pair, *values) for pair, values in said.items() if len(values) == 1)
 
