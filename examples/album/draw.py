@@ -98,8 +98,8 @@ def draw_open_images(indices: range) -> None:
             labels.append([key, "verification", mid, int(label in truth)])
     # Of these the labels are published beside it, and not the photos.
     ids += [[key, "train", *[""] * 9, ""] for key in PUBLISHED]
-    header = ["ImageID", "Subset", "OriginalURL", "OriginalLandingURL", "License", "AuthorProfileURL", "Author", "Title"]
-    header += ["OriginalSize", "OriginalMD5", "Thumbnail300KURL", "Rotation"]
+    header = ["ImageID", "Subset", "OriginalURL", "OriginalLandingURL", "License", "AuthorProfileURL", "Author"]
+    header += ["Title", "OriginalSize", "OriginalMD5", "Thumbnail300KURL", "Rotation"]
     _write(folder / "image_ids_and_rotation.csv", header, ids)
     header = ["ImageID", "Source", "LabelName", "Confidence"]
     _write(folder / "example-annotations-human-imagelabels.csv", header, labels)
