@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tagger.data.catalog.reading import codes
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.taxonomy import Taxonomy
 
@@ -21,12 +22,12 @@ ORIGINS = ("source", "human", "rule", "model", "product")
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """Statements about photos and labels as columns of equal length."""
+    """Statements about photos and labels as columns of equal length, narrow ones: there may be a hundred million."""
 
     photo: np.ndarray
-    """Number of the photo, int64."""
+    """Number of the photo, int32."""
     label: np.ndarray
-    """Column of the label, int64."""
+    """Column of the label, int32."""
     value: np.ndarray
     """int8: PRESENT, ABSENT or UNKNOWN."""
     origin: np.ndarray
@@ -53,7 +54,7 @@ def to_labels(photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, v
     Of several names of one label, one that is present decides, and then one that is explicitly unknown.
 
     Args:
-        photo: Number of the photo of every annotation, int64 (annotations,).
+        photo: Number of the photo of every annotation, int (annotations,).
         annotations: Columns name, value, origin and score of ``sources.source.ANNOTATIONS``.
         taxonomy: The labels and what this vocabulary calls them.
         vocabulary: Whose names these are.
@@ -69,19 +70,16 @@ def to_labels(photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, v
         >>> found.photo.tolist(), found.value.tolist()
         ([7], [1])
     """
-    words, code = _encoded(annotations["name"])
+    names, code = codes(annotations["name"])
+    words = [str(name) for name in names]
     row, label = _expanded(code, words, taxonomy.columns_of(vocabulary))
-    said = Said(
-        photo.astype(np.int64),
-        code,
-        annotations["value"].to_numpy().astype(np.int8),
-        _places(annotations["origin"]),
-        annotations["score"].cast(pa.float32()).to_numpy().astype(np.float32),
-    ).take(row)
+    value = annotations["value"].to_numpy().astype(np.int8, copy=False)[row]
     exact = _pairs(words, taxonomy.exact_columns_of(vocabulary), labels=len(taxonomy))
-    can_be_said = (said.value != ABSENT) | np.isin(said.label * len(taxonomy) + label, exact)
-    labelled = Said(said.photo, label, said.value, said.origin, said.score)
-    return _once_each(labelled.take(np.flatnonzero(can_be_said)))
+    can_be_said = (value != ABSENT) | np.isin(code[row].astype(np.int64) * len(taxonomy) + label, exact)
+    row, label, value = row[can_be_said], label[can_be_said], value[can_be_said]
+    score = annotations["score"].cast(pa.float32()).to_numpy().astype(np.float32, copy=False)
+    said = Said(photo.astype(np.int32)[row], label, value, _places(annotations["origin"])[row], score[row])
+    return _once_each(said, labels=len(taxonomy))
 
 
 def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, vocabulary: str) -> Said:
@@ -114,8 +112,8 @@ def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, vocabulary: 
     row, column = np.nonzero(~mentioned[:, looked_for])
     count = len(row)
     return Said(
-        photos[row],
-        looked_for[column],
+        photos[row].astype(np.int32),
+        looked_for[column].astype(np.int32),
         np.full(count, ABSENT, dtype=np.int8),
         np.full(count, ORIGINS.index("source"), dtype=np.int8),
         np.full(count, np.nan, dtype=np.float32),
@@ -134,19 +132,13 @@ def names_without_label(
     return forgotten, {name: count for name, count in missing.items() if name in left}
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
-    """Return the distinct words of a column and the place of every row's word among them, int64 (rows,)."""
-    encoded = column.combine_chunks().dictionary_encode()
-    encoded = encoded if isinstance(encoded, pa.DictionaryArray) else encoded.combine_chunks()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
-
-
 def _places(column: pa.ChunkedArray) -> np.ndarray:
     """Return the place in ``ORIGINS`` of every row, int8."""
-    words, code = _encoded(column)
-    if strange := set(words) - set(ORIGINS):
+    words, code = codes(column)
+    if strange := {str(word) for word in words} - set(ORIGINS):
         raise ValueError(f"origin must be one of {', '.join(ORIGINS)}, got {sorted(strange)[0]!r}")
-    return np.array([ORIGINS.index(word) for word in words], dtype=np.int8)[code] if words else code.astype(np.int8)
+    # The last one is for no row: without words there are none.
+    return np.array([*(ORIGINS.index(str(word)) for word in words), 0], dtype=np.int8)[code]
 
 
 def _expanded(
@@ -154,13 +146,14 @@ def _expanded(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a row and a label for every row and every label of its word; words without labels fall away."""
     of_word = [columns.get(word, ()) for word in words]
-    sizes = np.array([len(labels) for labels in of_word], dtype=np.int64)
-    flat = np.array([label for labels in of_word for label in labels], dtype=np.int64)
-    starts = sizes.cumsum() - sizes
-    times = sizes[code] if len(sizes) else code
+    sizes = np.array([len(labels) for labels in of_word], dtype=np.int32)
+    flat = np.array([label for labels in of_word for label in labels], dtype=np.int32)
+    if not len(code) or (sizes == 1).all():
+        return np.arange(len(code)), flat[code]
+    starts, times = sizes.cumsum() - sizes, sizes[code]
     row = np.repeat(np.arange(len(code)), times)
     within = np.arange(len(row)) - np.repeat(times.cumsum() - times, times)
-    return row, flat[(starts[code] if len(starts) else code)[row] + within]
+    return row, flat[starts[code][row] + within]
 
 
 def _pairs(words: Sequence[str], columns: dict[str, tuple[int, ...]], *, labels: int) -> np.ndarray:
@@ -169,11 +162,22 @@ def _pairs(words: Sequence[str], columns: dict[str, tuple[int, ...]], *, labels:
     return np.array(pairs, dtype=np.int64)
 
 
-def _once_each(said: Said) -> Said:
+def subjects(said: Said, *, labels: int) -> np.ndarray:
+    """Return photo, label and origin of every statement as one number, in this order of weight; int64 (rows,)."""
+    return (said.photo.astype(np.int64) * labels + said.label) * len(ORIGINS) + said.origin
+
+
+def _once_each(said: Said, *, labels: int) -> Said:
     """Keep one statement per photo, label and origin: present before unknown before absent, then the highest score."""
-    # UNKNOWN is 0 and lies between the two.
-    score = np.nan_to_num(said.score, nan=-1.0)
-    said = said.take(np.lexsort((score, said.value, said.origin, said.label, said.photo)))
-    last = np.ones(len(said), dtype=bool)
-    last[:-1] = (np.diff(said.photo) != 0) | (np.diff(said.label) != 0) | (np.diff(said.origin) != 0)
-    return said.take(np.flatnonzero(last))
+    subject = subjects(said, labels=labels)
+    order = np.argsort(subject, kind="stable")
+    last = _last_of_each(subject[order])
+    if not last.all():
+        # UNKNOWN is 0 and lies between the two.
+        order = np.lexsort((np.nan_to_num(said.score, nan=-1.0), said.value, subject))
+    return said.take(order[last])
+
+
+def _last_of_each(ascending: np.ndarray) -> np.ndarray:
+    """Return which values are the last of their kind, bool."""
+    return np.append(ascending[1:] != ascending[:-1], True)[: len(ascending)]

@@ -124,9 +124,9 @@ def _one_per_photo(name: str, values: np.ndarray | None, photos: int) -> np.ndar
 
 
 def _present(states: csr_array) -> csr_array:
-    """Return the present labels as ones, int64 (photos, labels + 1): the last column says "is a photo"."""
-    labels = csr_array(states == PRESENT, dtype=np.int64)
-    everything = csr_array(np.ones((states.shape[0], 1), dtype=np.int64))
+    """Return the present labels as ones, int32 (photos, labels + 1): the last column says "is a photo"."""
+    labels = csr_array(states == PRESENT, dtype=np.int32)
+    everything = csr_array(np.ones((states.shape[0], 1), dtype=np.int32))
     return csr_array(hstack([labels, everything], format="csr"))
 
 
@@ -146,11 +146,12 @@ def _join_groups(result: np.ndarray, groups: np.ndarray) -> None:
 def _items(present: csr_array, groups: np.ndarray) -> tuple[np.ndarray, csr_array]:
     """Return the item of every photo and the photos of every item by label, (items, labels + 1)."""
     photos = len(groups)
-    if not (groups >= 0).any():
+    # None has a group, or each has its own.
+    if not (groups >= 0).any() or (groups[0] >= 0 and (np.diff(groups) > 0).all()):
         return np.arange(photos), present
     alone = groups.max() + 1 + np.arange(photos)
     names, item_of = np.unique(np.where(groups >= 0, groups, alone), return_inverse=True)
-    member = csr_array((np.ones(photos, dtype=np.int64), (item_of, np.arange(photos))), shape=(len(names), photos))
+    member = csr_array((np.ones(photos, dtype=np.int32), (item_of, np.arange(photos))), shape=(len(names), photos))
     return item_of, csr_array(member @ present)
 
 
@@ -179,8 +180,11 @@ def _deal(items: csr_array, placed: np.ndarray, rng: np.random.Generator) -> np.
         dealt = _deal_label(weights, shares[label] - placed[label], room=shares[-1] - placed[-1], rng=rng)
         result[chosen] = dealt
         entries, lengths = _entries(items, chosen)
-        np.add.at(placed, (items.indices[entries], np.repeat(dealt, lengths)), items.data[entries])
-        left -= np.bincount(items.indices[entries], weights=items.data[entries], minlength=len(left))
+        # One number per label and fold: counting those is several times as fast as np.add.at on pairs.
+        places = items.indices[entries].astype(np.int64) * placed.shape[1] + np.repeat(dealt, lengths)
+        new = np.bincount(places, weights=items.data[entries], minlength=placed.size).reshape(placed.shape)
+        placed += new
+        left -= new.sum(axis=1)
     return result
 
 
@@ -192,9 +196,11 @@ def _alike(items: csr_array, totals: np.ndarray, rng: np.random.Generator) -> np
     ranked = csr_array((items.data.copy(), ranks[items.indices], items.indptr), shape=items.shape)
     ranked.sort_indices()
     first, last = ranked.indptr[:-1], ranked.indptr[1:] - 1
-    rarest = [ranked.indices[np.minimum(first + place, last)] for place in range(3)]
+    rarest = np.zeros(items.shape[0], dtype=np.int64)
+    for place in range(3):
+        rarest = rarest * len(totals) + ranked.indices[np.minimum(first + place, last)]
     places = np.empty(items.shape[0], dtype=np.int64)
-    places[np.lexsort((rng.random(items.shape[0]), *reversed(rarest)))] = np.arange(items.shape[0])
+    places[np.lexsort((rng.random(items.shape[0]), rarest))] = np.arange(items.shape[0])
     return places
 
 
@@ -207,7 +213,7 @@ def _take_turns(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _entries(matrix: csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where the entries of these rows are stored, and how many each row has."""
-    lengths = np.diff(matrix.indptr)[rows]
+    lengths = matrix.indptr[rows + 1] - matrix.indptr[rows]
     before = lengths.cumsum() - lengths
     return np.arange(lengths.sum()) + np.repeat(matrix.indptr[rows] - before, lengths), lengths
 

@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 
 from tagger.data.assembly.gather import Gathered, gather
 from tagger.data.assembly.grouping import deal_folds, group_photos
-from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, recognise
-from tagger.data.catalog.reading import codes, statements, visible
+from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, places, recognise
+from tagger.data.catalog.reading import codes, of_source, statements, visible
 from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
-from tagger.data.mapping import ORIGINS, Said, absences, names_without_label, to_labels
+from tagger.data.mapping import ORIGINS, Said, absences, names_without_label, subjects, to_labels
 from tagger.data.sources.source import Skipped, Source
 from tagger.data.split import FREE
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
@@ -97,9 +97,10 @@ def assemble(
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
     said = {name: _said(name, source, gathered, found, taxonomy) for name, source in sources.items()}
-    fresh = {name: _unsaid(store, name, statements_, taxonomy) for name, statements_ in said.items()}
+    before = visible(store)
+    fresh = {name: _unsaid(of_source(before, name), statements_, taxonomy) for name, statements_ in said.items()}
     annotations = {name: _rows(name, rows, taxonomy) for name, rows in fresh.items()}
-    everything = pa.concat_tables([visible(store), *annotations.values()]).unify_dictionaries()
+    everything = pa.concat_tables([before, *annotations.values()]).unify_dictionaries()
     spoken, speakers = statements(everything, taxonomy)
     holding, disputed = current(spoken)
     old = store.table("photos", ["look", "group", "fold"])
@@ -129,7 +130,7 @@ def _said(name: str, source: Source, gathered: Mapping[str, Gathered], found: Re
     of = getattr(source, "of", None) or name
     keys, rows = gathered[of].photos["key"].combine_chunks(), np.append(found.rows[of], NOWHERE)
     place = annotations["key"].combine_chunks()
-    photo = rows[_place(place, keys)]
+    photo = rows[places(place.dictionary, keys)][place.indices.to_numpy()]
     lost = np.flatnonzero(photo == NOWHERE)
     if len(lost):
         skipped.add("annotation of a photo that is not there", place[int(lost[0])].as_py(), times=len(lost))
@@ -142,40 +143,31 @@ def _said(name: str, source: Source, gathered: Mapping[str, Gathered], found: Re
     return said
 
 
-def _place(keys: pa.Array, among: pa.Array) -> np.ndarray:
-    """Return where every key is among others, -1 if nowhere."""
-    return pc.fill_null(pc.index_in(keys, among), -1).to_numpy().astype(np.int64)
-
-
-def _unsaid(store: CatalogStore, name: str, said: Said, taxonomy: Taxonomy) -> Said:
-    """Return the statements that differ from the last that this source made about the same."""
-    old = visible(store)
-    own = old.filter(pc.equal(old["source"].cast(pa.string()), name))
-    if not len(own) or not len(said):
-        return said
+def _unsaid(own: pa.Table, said: Said, taxonomy: Taxonomy) -> Said:
+    """Return the statements that differ from the last that this source made about the same, in ``own``."""
     ids, label = codes(own["label"])
     origins, origin = codes(own["origin"])
-    column = np.array([taxonomy.column.get(str(id_), -1) for id_ in ids])[label]
-    place = np.array([ORIGINS.index(str(word)) for word in origins])[origin]
-    kept = np.flatnonzero(column >= 0)
-    before = _subject(own["photo"].to_numpy().astype(np.int64), column, place, taxonomy)[kept]
-    order = np.argsort(before, kind="stable")
-    subject, value = before[order], own["value"].to_numpy()[kept][order]
-    now = _subject(said.photo, said.label, said.origin, taxonomy)
-    last = np.searchsorted(subject, now, side="right") - 1
-    same = (last >= 0) & (subject[last] == now) & (value[last] == said.value)
+    column = np.array([taxonomy.column.get(str(id_), -1) for id_ in ids], dtype=np.int32)[label]
+    place = np.array([ORIGINS.index(str(word)) for word in origins], dtype=np.int8)[origin]
+    before = Said(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, own["score"].to_numpy())
+    before = before.take(np.flatnonzero(column >= 0))
+    if not len(before):
+        return said
+    then, now = subjects(before, labels=len(taxonomy)), subjects(said, labels=len(taxonomy))
+    order = np.argsort(then, kind="stable")
+    # Of several earlier statements about the same, the last. Where there is none it is about something else.
+    last = order[np.searchsorted(then, now, side="right", sorter=order) - 1]
+    same = (then[last] == now) & (before.value[last] == said.value)
     return said.take(np.flatnonzero(~same))
-
-
-def _subject(photo: np.ndarray, label: np.ndarray, origin: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-    return (photo * len(taxonomy) + label) * len(ORIGINS) + origin
 
 
 def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
     """Return statements as rows of the table ``annotations``, without their batch."""
 
     def words(code: np.ndarray, meaning: tuple[str, ...]) -> pa.DictionaryArray:
-        return pa.DictionaryArray.from_arrays(pa.array(code.astype(np.int32)), pa.array(meaning, pa.string()))
+        return pa.DictionaryArray.from_arrays(
+            pa.array(code.astype(np.int32, copy=False)), pa.array(meaning, pa.string())
+        )
 
     count = len(said)
     return pa.table(
@@ -184,7 +176,7 @@ def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
             "label": words(said.label, taxonomy.ids),
             "value": pa.array(said.value, pa.int8()),
             "origin": words(said.origin, ORIGINS),
-            "source": words(np.zeros(count), (name,)),
+            "source": words(np.zeros(count, dtype=np.int32), (name,)),
             "score": pa.array(said.score, pa.float32(), mask=np.isnan(said.score)),
             "annotator": pa.nulls(count, TABLES["annotations"].field("annotator").type),
             "batch": pa.nulls(count, pa.int32()),
@@ -200,7 +192,7 @@ def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str) -> pa
     existing = np.concatenate([old["fold"].to_numpy(), np.full(len(new), FREE)]).astype(np.int8)
     published = None
     if split == "official":
-        test = new["split"].to_pandas().eq("test").to_numpy()
+        test = pc.fill_null(pc.equal(new["split"], "test"), False).to_numpy()
         published = np.concatenate([np.zeros(len(old), dtype=bool), test])
     folds = deal_folds(held, groups, existing, published=published)
     columns = {name: new[name] for name in TABLES["photos"].names if name in new.column_names}
@@ -220,7 +212,7 @@ def _report(
     kinds["opinion"] = int((~facts).sum())
     return SourceReport(
         photos=int((found.rows[name] != NOWHERE).sum()),
-        new=int((found.photos["source"].to_numpy() == name).sum()) if len(found.photos) else 0,
+        new=len(of_source(found.photos.select(["source"]), name)),
         same_bytes=found.same_bytes[name],
         statements=dict(kinds),
         added=added,

@@ -27,10 +27,13 @@ def group_photos(old: pa.Table, new: pa.Table) -> np.ndarray:
     rows = len(old) + len(new)
     edges = [_old_groups(old), _source_groups(new, after=len(old)), _alike(old, new)]
     first, second = np.concatenate(edges).T
+    if not len(first):
+        return np.arange(rows)
     links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
-    _, component = connected_components(links, directed=False)
-    first_row = np.full(component.max() + 1 if rows else 0, rows, dtype=np.int64)
-    np.minimum.at(first_row, component, np.arange(rows))
+    number, component = connected_components(links, directed=False)
+    first_row = np.empty(number, dtype=np.int64)
+    # Of several values for a place the last one stays: the first row.
+    first_row[component[::-1]] = np.arange(rows)[::-1]
     return first_row[component]
 
 
@@ -52,7 +55,10 @@ def deal_folds(
 
 
 def _old_groups(old: pa.Table) -> np.ndarray:
-    return np.stack([np.arange(len(old)), old["group"].to_numpy().astype(np.int64)], axis=1)
+    """Link every photo with the first of its group."""
+    group = old["group"].to_numpy().astype(np.int64)
+    member = np.flatnonzero(group != np.arange(len(old)))
+    return np.stack([group[member], member], axis=1)
 
 
 def _source_groups(new: pa.Table, *, after: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.data.assembly.gather import Gathered
-from tagger.data.catalog.reading import codes
+from tagger.data.catalog.reading import codes, of_source
 from tagger.data.catalog.store import TABLES, CatalogStore
 from tagger.data.duplicates import SAME, near_pairs
 
@@ -46,9 +46,10 @@ def recognise(
     """Find every gathered photo in the catalog, or give it a row."""
     ids = [store.table("photos", ["photo_id"])["photo_id"].combine_chunks()]
     old = len(ids[0])
+    before = _known(store, gathered)
     rows, tables, same_bytes = {}, [], {}
     for name, source in gathered.items():
-        rows[name] = _known(store, name, source.photos["key"])
+        rows[name] = before[name].copy()
         fresh = np.flatnonzero(rows[name] == NOWHERE)
         found = _described(name, source, fresh, roots[name], inspect)
         readable = np.flatnonzero(found["photo_id"].is_valid().to_numpy())
@@ -62,7 +63,6 @@ def recognise(
     twin, same_look = _twins(store, photos)
     final = np.concatenate([np.arange(old), old + np.cumsum(twin == NOWHERE) - 1, [NOWHERE]])
     final[old:-1][twin != NOWHERE] = final[twin[twin != NOWHERE]]
-    before = {name: _known(store, name, source.photos["key"]) for name, source in gathered.items()}
     rows = {name: final[found] for name, found in rows.items()}
     sightings = [_sightings(name, gathered[name].photos, rows[name], before[name]) for name in gathered]
     return Recognised(
@@ -74,13 +74,26 @@ def recognise(
     )
 
 
-def _known(store: CatalogStore, name: str, keys: pa.ChunkedArray) -> np.ndarray:
-    """Return the row of every key that this source had before, ``NOWHERE`` for the others."""
+def _known(store: CatalogStore, gathered: Mapping[str, Gathered]) -> dict[str, np.ndarray]:
+    """Return by source the row of every photo that it had before, ``NOWHERE`` for the others; int64."""
     sightings = store.table("sightings", ["photo", "source", "key"])
-    own = sightings.filter(pc.equal(sightings["source"].cast(pa.string()), name))
-    place = pc.fill_null(pc.index_in(keys, own["key"].combine_chunks()), -1).combine_chunks().to_numpy()
-    photo = np.append(own["photo"].to_numpy().astype(np.int64), NOWHERE)
-    return photo[place]
+    result = {}
+    for name, source in gathered.items():
+        own = of_source(sightings, name)
+        photo = np.append(own["photo"].to_numpy().astype(np.int64), NOWHERE)
+        result[name] = photo[places(source.photos["key"], own["key"].combine_chunks())]
+    return result
+
+
+def places(keys: pa.Array | pa.ChunkedArray, among: pa.Array) -> np.ndarray:
+    """Return where every key is among others, -1 if nowhere; int32.
+
+    Example:
+        >>> places(pa.array(["b", "c"]), pa.array(["a", "b"])).tolist()
+        [1, -1]
+    """
+    found: np.ndarray = pc.fill_null(pc.index_in(keys, among), -1).to_numpy()
+    return found
 
 
 def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspect: Inspect) -> pa.Table:
@@ -90,18 +103,17 @@ def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspec
     seen = inspect(root, photos["path"].take(pa.array(with_file)))
     for error in pc.drop_null(seen["error"]).to_pylist():
         source.skipped.add("photo cannot be read", error)
-    ids = np.array([None] * len(photos), dtype=object)
-    ids[with_file] = pc.utf8_slice_codeunits(seen["sha256"], 0, 32).to_pylist()
-    without = np.setdiff1d(np.arange(len(photos)), with_file)
-    keys = photos["key"].take(pa.array(without)).to_pylist()
-    ids[without] = [hashlib.sha256(f"{name}\0{key}".encode()).hexdigest()[:32] for key in keys]
     place = np.full(len(photos), -1)
     place[with_file] = np.arange(len(with_file))
     facts = seen.take(pa.array(place, mask=place < 0))
+    of_bytes = pc.utf8_slice_codeunits(facts["sha256"], 0, 32)
+    of_key = _ids_of(name, photos["key"].filter(photos["path"].is_null()))
     return pa.table(
         {
-            "photo_id": pa.array(ids, pa.string()),
-            "source": pa.array([name] * len(photos), pa.string()),
+            "photo_id": pc.replace_with_mask(
+                of_bytes.combine_chunks(), photos["path"].is_null().combine_chunks(), of_key
+            ),
+            "source": pa.repeat(pa.scalar(name, pa.string()), len(photos)),
             "path": photos["path"],
             "width": facts["width"],
             "height": facts["height"],
@@ -112,29 +124,36 @@ def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspec
     )
 
 
+def _ids_of(name: str, keys: pa.ChunkedArray, *, block: int = 1 << 16) -> pa.Array:
+    """Return the ids of photos without a file: of the names of a source and a photo, 32 hex digits."""
+    some = [keys.slice(start, block).to_pylist() for start in range(0, len(keys), block)]
+    parts = [pa.array([hashlib.sha256(f"{name}\0{key}".encode()).hexdigest()[:32] for key in part]) for part in some]
+    return pa.concat_arrays([pa.array([], pa.string()), *parts])
+
+
 def _numbered(ids: pa.Array, before: list[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
     """Return the row of every id, old or new, and which of them are new, each once."""
     known = pa.concat_arrays(before)
-    place = pc.fill_null(pc.index_in(ids, known), -1).to_numpy().astype(np.int64)
+    place = places(ids, known).astype(np.int64)
     unknown = np.flatnonzero(place < 0)
-    some = ids.take(pa.array(unknown))
-    distinct = pc.unique(some)
-    number = pc.index_in(some, distinct).to_numpy()
-    place[unknown] = len(known) + number
-    first = np.unique(number, return_index=True)[1] if len(unknown) else unknown
-    return place, unknown[first]
+    some = ids.take(pa.array(unknown)).dictionary_encode()
+    place[unknown] = len(known) + some.indices.to_numpy()
+    return place, unknown[_first_of_each(some.indices.to_numpy())]
+
+
+def _first_of_each(number: np.ndarray) -> np.ndarray:
+    """Return where each number comes first; numbers are given in the order of their first appearance."""
+    return np.flatnonzero(np.diff(np.maximum.accumulate(number), prepend=-1))
 
 
 def _twins(store: CatalogStore, photos: pa.Table) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """Return for every new photo the row of the earlier one of another source that looks the same, or ``NOWHERE``."""
-    old = store.table("photos", ["source", "path", "look"])
-    both = pa.concat_tables(
-        [old.select(["source", "path", "look"]).cast(_PLAIN), photos.select(["source", "path", "look"]).cast(_PLAIN)]
-    )
     twin = np.full(len(photos), NOWHERE, dtype=np.int64)
-    seen = np.flatnonzero(both["look"].is_valid().to_numpy())
-    if not len(photos) or len(seen) < 2:
+    if photos["look"].null_count == len(photos):
         return twin, []
+    old = store.table("photos", _PLAIN.names)
+    both = pa.concat_tables([old.cast(_PLAIN), photos.select(_PLAIN.names).cast(_PLAIN)])
+    seen = np.flatnonzero(both["look"].is_valid().to_numpy())
     pairs = seen[near_pairs(looks(both["look"].take(pa.array(seen))), distance=SAME)]
     _, source = codes(both["source"])
     pairs = np.sort(pairs, axis=1)
@@ -164,7 +183,7 @@ def _sightings(name: str, photos: pa.Table, rows: np.ndarray, before: np.ndarray
     seen = photos.take(pa.array(new))
     columns = {
         "photo": pa.array(rows[new], pa.int32()),
-        "source": pa.array([name] * len(new), pa.string()),
+        "source": pa.repeat(pa.scalar(name, pa.string()), len(new)),
         "key": seen["key"],
         "path": seen["path"],
     }

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tagger.data.catalog.freed import give_back_freed_memory
 from tagger.data.catalog.reading import codes, statements, visible
 from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
@@ -57,6 +58,12 @@ class Prepared:
 
 def view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:
     """Return what training sees of a catalog: photos with a file, and the states that hold."""
+    catalog = _view(store, taxonomy, roots=roots, complete=complete)
+    give_back_freed_memory()
+    return catalog
+
+
+def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:
     photos = store.table("photos", ["photo_id", "source", "path", "width", "height", "fold", "group"])
     annotations = visible(store, ["photo", "label", "value", "origin", "source", "annotator"])
     holding, _ = current(statements(annotations, taxonomy)[0])
@@ -76,5 +83,5 @@ def _unknown(store: CatalogStore, photos: int) -> np.ndarray:
     names, source = codes(sightings["source"])
     weights = np.array([unknown_weight(store.manifest.sources[str(name)]["unknown"]) for name in names])
     result = np.ones(photos, dtype=np.float32)
-    np.minimum.at(result, sightings["photo"].to_numpy(), weights[source].astype(np.float32))
+    np.minimum.at(result, sightings["photo"].to_numpy(), weights.astype(np.float32)[source])
     return result

@@ -10,16 +10,22 @@ from tagger.data.taxonomy import Taxonomy
 
 
 def codes(column: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
-    """Return the distinct words of a column and the place of every row's word, -1 for null; int64 (rows,).
+    """Return the distinct words of a column and the place of every row's word, -1 for null; int32 (rows,).
 
     Example:
         >>> codes(pa.chunked_array([["b", "a", None, "b"]]))
-        (['b', 'a'], array([ 0,  1, -1,  0]))
+        (['b', 'a'], array([ 0,  1, -1,  0], dtype=int32))
     """
     whole = column.combine_chunks()
     if not isinstance(whole, pa.DictionaryArray):
         whole = whole.dictionary_encode()
-    return whole.dictionary.to_pylist(), pc.fill_null(whole.indices, -1).to_numpy().astype(np.int64)
+    return whole.dictionary.to_pylist(), pc.fill_null(whole.indices, -1).to_numpy().astype(np.int32, copy=False)
+
+
+def of_source(table: pa.Table, name: str) -> pa.Table:
+    """Return the rows whose column ``source`` is this one."""
+    words, code = codes(table["source"])
+    return table.filter(pa.array(code == words.index(name))) if name in words else table.slice(0, 0)
 
 
 def visible(store: CatalogStore, columns: list[str] | None = None) -> pa.Table:
@@ -40,15 +46,15 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
         taxonomy: Gives the columns.
     """
     ids, label = codes(annotations["label"])
-    column = _translated(label, [taxonomy.column.get(id_ or "", -1) for id_ in ids])
+    column = _translated(label, [taxonomy.column.get(id_ or "", -1) for id_ in ids], np.int32)
     origins, origin = codes(annotations["origin"])
-    standing = _translated(origin, [STANDING[word or ""] for word in origins]).astype(np.int8)
+    standing = _translated(origin, [STANDING[word or ""] for word in origins], np.int8)
     sources, source = codes(annotations["source"])
     annotators, annotator = codes(annotations["annotator"])
     # Annotators are speakers of their own, whatever file brought their verdicts.
-    speaker = np.where(annotator >= 0, len(sources) + annotator, source)
+    speaker = np.where(annotator >= 0, len(sources) + annotator, source) if annotators else source
     said = Statements(
-        annotations["photo"].to_numpy().astype(np.int64),
+        annotations["photo"].to_numpy(),
         column,
         annotations["value"].to_numpy(),
         standing,
@@ -58,6 +64,6 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
     return (said if (column >= 0).all() else said.take(np.flatnonzero(column >= 0))), names
 
 
-def _translated(code: np.ndarray, meaning: list[int]) -> np.ndarray:
+def _translated(code: np.ndarray, meaning: list[int], kind: type[np.integer]) -> np.ndarray:
     """Return the meaning of every code, -1 for -1."""
-    return np.array([*meaning, -1], dtype=np.int64)[code]
+    return np.array([*meaning, -1], dtype=kind)[code]

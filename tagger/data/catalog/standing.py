@@ -8,12 +8,15 @@ standing contradict each other nobody knows, so the label is unknown until a per
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from tagger.data.states import ABSENT, PRESENT
 
 STANDING = {"human": 3, "source": 2, "rule": 1, "model": 0, "product": 0}
 """By origin of an annotation; 0 never counts."""
+
+BLOCK = 1 << 16
+"""Photos that are completed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,30 +53,45 @@ def current(said: Statements) -> tuple[Statements, Statements]:
         >>> holding.photo.tolist(), holding.value.tolist(), contradictions.photo.tolist()
         ([7], [-1], [8, 8])
     """
-    facts = said.take(np.flatnonzero(said.standing > 0))
-    labels = int(facts.label.max()) + 1 if len(facts) else 1
-    subject = facts.photo.astype(np.int64) * labels + facts.label
-    # Stable: of one speaker the last statement stays last.
-    facts = facts.take(order := np.lexsort((facts.speaker, facts.standing, subject)))
-    subject = subject[order]
-    last_word = np.flatnonzero(_differs(subject, facts.standing, facts.speaker))
-    facts, subject = facts.take(last_word), subject[last_word]
-    top = facts.standing == facts.standing[_last_of(subject)] if len(facts) else np.zeros(0, dtype=bool)
-    facts, subject = facts.take(np.flatnonzero(top)), subject[top]
+    facts = said if (said.standing > 0).all() else said.take(np.flatnonzero(said.standing > 0))
+    if not len(facts):
+        return facts, facts
+    ranks, speakers = int(facts.standing.max()) + 1, int(facts.speaker.max()) + 1
+    # One number to sort by instead of four columns: a billion photos, 10,000 labels, 1,000 speakers need 57 bits.
+    word = facts.photo.astype(np.int64)
+    for column, values in (
+        (facts.label, int(facts.label.max()) + 1),
+        (facts.standing, ranks),
+        (facts.speaker, speakers),
+    ):
+        # In place: there may be a hundred million.
+        word *= values
+        word += column
+    if not (word[1:] > word[:-1]).all():
+        # Stable: of one speaker the last statement stays last.
+        order = np.argsort(word, kind="stable")
+        last_word = order[_ends(word[order])]
+        facts, word = facts.take(last_word), word[last_word]
+    subject = np.floor_divide(word, ranks * speakers, out=word)
+    ends = _ends(subject)
+    if len(ends) < len(subject):
+        top = np.flatnonzero(facts.standing == np.repeat(facts.standing[ends], np.diff(ends, prepend=-1)))
+        facts, subject = facts.take(top), subject[top]
     return _agreeing(facts, subject)
 
 
 def _agreeing(facts: Statements, subject: np.ndarray) -> tuple[Statements, Statements]:
     """Split statements of equal standing into those that hold and those that contradict each other."""
-    known = np.flatnonzero(facts.value != 0)
-    facts, subject = facts.take(known), subject[known]
-    starts = np.flatnonzero(np.diff(subject, prepend=-1))
-    if not len(starts):
-        return facts, facts
-    sums = np.add.reduceat(facts.value.astype(np.int64), starts)
-    sizes = np.diff(starts, append=len(subject))
+    if not facts.value.all():
+        known = np.flatnonzero(facts.value)
+        facts, subject = facts.take(known), subject[known]
+    ends = _ends(subject)
+    if len(ends) == len(subject):
+        return facts, facts.take(ends[:0])
+    sizes = np.diff(ends, prepend=-1)
+    sums = np.add.reduceat(facts.value, ends - sizes + 1, dtype=np.int64)
     agreed = np.abs(sums) == sizes
-    return facts.take(starts[agreed]), facts.take(np.flatnonzero(~np.repeat(agreed, sizes)))
+    return facts.take((ends - sizes + 1)[agreed]), facts.take(np.flatnonzero(~np.repeat(agreed, sizes)))
 
 
 def states(holding: Statements, *, photos: int, labels: int, follows: np.ndarray | None = None) -> csr_array:
@@ -93,7 +111,9 @@ def states(holding: Statements, *, photos: int, labels: int, follows: np.ndarray
         >>> states(dog, photos=1, labels=2, follows=follows).toarray()
         array([[1, 1]], dtype=int8)
     """
-    said = csr_array((holding.value.astype(np.int8), (holding.photo, holding.label)), shape=(photos, labels))
+    # Four bytes for a column and not eight: the states stay in memory, in every process.
+    place = (holding.photo.astype(np.int32), holding.label.astype(np.int32))
+    said = csr_array((holding.value.astype(np.int8), place), shape=(photos, labels))
     said.sort_indices()
     return said if follows is None else completed(said, follows)
 
@@ -109,8 +129,14 @@ def completed(said: csr_array, follows: np.ndarray) -> csr_array:
         follows: Boolean (labels, labels), as in :func:`states`.
     """
     ones = csr_array(follows.astype(np.int32))
-    up = csr_array((said == PRESENT).astype(np.int32)) @ ones
-    down = csr_array((said == ABSENT).astype(np.int32)) @ csr_array(ones.T)
+    # Some photos at a time: what lies between is many times as large as the result.
+    parts = [_completed(said[start : start + BLOCK], ones) for start in range(0, said.shape[0], BLOCK)]
+    return csr_array(vstack(parts, format="csr")) if parts else said
+
+
+def _completed(said: csr_array, follows: csr_array) -> csr_array:
+    up = csr_array((said == PRESENT).astype(np.int32)) @ follows
+    down = csr_array((said == ABSENT).astype(np.int32)) @ csr_array(follows.T)
     derived = up.sign() - down.sign()
     derived.eliminate_zeros()
     # Twice what was said outweighs what follows; the sign of the sum is the state.
@@ -120,15 +146,6 @@ def completed(said: csr_array, follows: np.ndarray) -> csr_array:
     return result
 
 
-def _differs(*sorted_columns: np.ndarray) -> np.ndarray:
-    """Return where a row differs from the next one in any column; the last row always does."""
-    if not len(sorted_columns[0]):
-        return np.zeros(0, dtype=bool)
-    changes = np.any([column[1:] != column[:-1] for column in sorted_columns], axis=0)
-    return np.append(changes, True)
-
-
-def _last_of(subject: np.ndarray) -> np.ndarray:
-    """Return for every row of a sorted column the last row with the same value."""
-    ends = np.flatnonzero(_differs(subject))
-    return np.repeat(ends, np.diff(ends, prepend=-1))
+def _ends(ascending: np.ndarray) -> np.ndarray:
+    """Return the last place of every value."""
+    return np.flatnonzero(np.append(ascending[1:] != ascending[:-1], True)[: len(ascending)])
