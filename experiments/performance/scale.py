@@ -271,8 +271,8 @@ def comparison(options: argparse.Namespace) -> list[str]:
         *lines,
         "",
         "Deviation: how far a label's share in a fold is from a tenth, mean over the folds and then over the labels.",
-        "Seconds and deviations are medians of five seeds. Both deal label by label; what costs theirs is a sum over all",
-        "photos and labels before every label, and a step of Python for every photo.",
+        "Seconds and deviations are medians of five seeds. Both deal label by label; what costs theirs is a sum over",
+        "all photos and labels before every label, and a step of Python for every photo.",
     ]
 
 

@@ -254,6 +254,20 @@ def test_what_cannot_be_read_or_leaves_its_root_is_counted_and_named(
     assert states(store) == [[1, 1, 0, 0]]
 
 
+def test_a_rotation_that_is_not_applied_is_named(store: CatalogStore, draw: Callable[..., str]) -> None:
+    class Turned(Said):
+        def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
+            for chunk in super().chunks(skipped):
+                place = chunk.photos.column_names.index("rotation")
+                turned = chunk.photos.set_column(place, "rotation", pa.array([90, 0], pa.int16()))
+                yield Chunk(turned, chunk.annotations)
+
+    root = draw("a", "1.jpg", seed=1)
+    draw("a", "2.jpg", seed=2)
+    skipped = prepare(store, own=Turned(root=root, photos={"1.jpg": ("dog",), "2.jpg": ()})).reports["own"].skipped
+    assert dict(skipped.counts) == {"rotation, which only a photo's own EXIF applies": 1}
+
+
 def test_silence_weighs_what_the_photos_sources_say_and_the_least_of_several(
     store: CatalogStore, draw: Callable[..., str]
 ) -> None:

@@ -33,6 +33,7 @@ def gather(source: Source) -> Gathered:
         photos.append(chunk.photos)
         annotations.append(_narrow(chunk.annotations))
     listed = _inside(_once(pa.concat_tables(photos).combine_chunks(), skipped), skipped)
+    _count_rotations(listed, skipped)
     return Gathered(listed, pa.concat_tables(annotations).unify_dictionaries(), skipped)
 
 
@@ -60,3 +61,10 @@ def _inside(photos: pa.Table, skipped: Skipped) -> pa.Table:
     for path in photos["path"].filter(outside).to_pylist():
         skipped.add("path leaves the source's root", path)
     return photos.filter(pc.invert(outside))
+
+
+def _count_rotations(photos: pa.Table, skipped: Skipped) -> None:
+    """Name photos that their source says must be turned: nothing does it yet, unless their own EXIF says so too."""
+    turned = photos.filter(pc.fill_null(pc.not_equal(photos["rotation"], 0), False))
+    if len(turned):
+        skipped.add("rotation, which only a photo's own EXIF applies", turned["key"][0].as_py(), times=len(turned))
