@@ -200,6 +200,15 @@ def test_a_source_that_changes_its_mind_is_heard_and_what_it_said_is_kept(
     assert len(store.table("annotations")) == 4
 
 
+def test_what_was_taken_back_is_not_said_again(store: CatalogStore, draw: Callable[..., str]) -> None:
+    source = Said(root=draw("a", "1.jpg", seed=1), photos={"1.jpg": ("dog",)})
+    prepare(store, voc=source)
+    with store.locked():
+        store.undo(2)
+    assert prepare(store, voc=source).reports["voc"].added == 0
+    assert states(store) == [[0, 0, 0, 0]]
+
+
 def test_photos_that_are_added_move_none_that_has_a_fold(store: CatalogStore, draw: Callable[..., str]) -> None:
     root = ""
     photos: dict[str, tuple[str, ...]] = {}

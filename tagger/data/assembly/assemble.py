@@ -98,7 +98,9 @@ def assemble(
     found = recognise(store, gathered, roots, inspect)
     said = {name: _said(name, source, gathered, found, taxonomy) for name, source in sources.items()}
     before = visible(store)
-    fresh = {name: _unsaid(of_source(before, name), statements_, taxonomy) for name, statements_ in said.items()}
+    # What was taken back is not said again: it would undo the undoing.
+    ever = store.table("annotations") if len(before) < store.manifest.rows["annotations"] else before
+    fresh = {name: _unsaid(of_source(ever, name), statements_, taxonomy) for name, statements_ in said.items()}
     annotations = {name: _rows(name, rows, taxonomy) for name, rows in fresh.items()}
     everything = pa.concat_tables([before, *annotations.values()]).unify_dictionaries()
     spoken, speakers = statements(everything, taxonomy)
@@ -149,7 +151,8 @@ def _unsaid(own: pa.Table, said: Said, taxonomy: Taxonomy) -> Said:
     origins, origin = codes(own["origin"])
     column = np.array([taxonomy.column.get(str(id_), -1) for id_ in ids], dtype=np.int32)[label]
     place = np.array([ORIGINS.index(str(word)) for word in origins], dtype=np.int8)[origin]
-    before = Said(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, own["score"].to_numpy())
+    score = own["score"].to_numpy().astype(np.float32)
+    before = Said(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, score)
     before = before.take(np.flatnonzero(column >= 0))
     if not len(before):
         return said
@@ -157,7 +160,8 @@ def _unsaid(own: pa.Table, said: Said, taxonomy: Taxonomy) -> Said:
     order = np.argsort(then, kind="stable")
     # Of several earlier statements about the same, the last. Where there is none it is about something else.
     last = order[np.searchsorted(then, now, side="right", sorter=order) - 1]
-    same = (then[last] == now) & (before.value[last] == said.value)
+    scored_alike = (before.score[last] == said.score) | (np.isnan(before.score[last]) & np.isnan(said.score))
+    same = (then[last] == now) & (before.value[last] == said.value) & scored_alike
     return said.take(np.flatnonzero(~same))
 
 
