@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tagger.config import as_typed, needed
 from tagger.data.finding import found
-from tagger.data.sources.source import Skipped
+from tagger.data.skipped import Skipped
 from tagger.errors import UserError, shown_plainly
 from tagger.tags.bundle import write_bundle
 from tagger.tags.delivery import Run, describe, read_run, read_trained, told_of

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tagger.config import as_typed, needed
 from tagger.data.finding import found
-from tagger.data.sources.source import Skipped
+from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
 from tagger.errors import UserError, shown_plainly
 from tagger.pages.visible import visible

@@ -7,11 +7,12 @@ ever held in memory. A name may be anything that a file system allows, also byte
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from tagger.data.photo import PHOTO_SUFFIXES
-from tagger.data.sources.source import Skipped
+from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
 from tagger.errors import UserError
 
@@ -79,13 +80,49 @@ def _below(folder: str, skipped: Skipped) -> Iterator[str]:
 
 
 def _matching(pattern: str) -> Iterator[str]:
+    """Yield the files that match, in an order that is the same every time.
+
+    Not by Python's glob: its ``**`` follows links, so that a folder with a link to itself is forty folders.
+    """
+    root, parts = ("/", pattern.lstrip("/")) if pattern.startswith("/") else ("", pattern)
     nothing = True
-    for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207 (a Path would change the names)
-        if not os.path.isdir(path):  # noqa: PTH112
-            nothing = False
-            yield path
+    for path in _below_matching(root, [part for part in parts.split("/") if part]):
+        nothing = False
+        yield path
     if nothing:
         raise UserError(f"photos={pattern}: no file matches")
+
+
+def _below_matching(folder: str, parts: list[str]) -> Iterator[str]:
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        yield from _below_matching(folder, rest or ["*"])
+    elif not glob.has_magic(first):
+        path = os.path.join(folder, first)  # noqa: PTH118
+        if rest:
+            yield from _below_matching(path, rest)
+        elif os.path.isfile(path):  # noqa: PTH113
+            yield path
+        return
+    for entry in _entries(folder):
+        if first == "**":
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                yield from _below_matching(entry.path if folder else entry.name, parts)
+        elif fnmatchcase(entry.name, first) and (first.startswith(".") or not entry.name.startswith(".")):
+            if rest and entry.is_dir():
+                yield from _below_matching(entry.path if folder else entry.name, rest)
+            elif not rest and not entry.is_dir():
+                yield entry.path if folder else entry.name
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        # An empty folder name gives paths without "./" in front.
+        with os.scandir(folder or ".") as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        return []
+    return entries
 
 
 def _listed(file: str) -> Iterator[str]:

@@ -83,8 +83,9 @@ class TagFile:
         except OSError as error:
             raise UserError(f"output={output} cannot be written: {error.strerror}") from error
         try:
-            self._end_at_last_line()
-            self.done = _Names(self._names())
+            end = self._end_of_lines()
+            self.done = _Names(self._names(end))
+            self._cut_last_line(end)
         except BaseException:
             self.file.close()
             raise
@@ -107,32 +108,35 @@ class TagFile:
             write_table = _write_csv if self.output.suffix.lower() == ".csv" else _write_parquet
             write_table(self.output, self.lines)
 
-    def _end_at_last_line(self) -> None:
+    def _cut_last_line(self, end: int) -> None:
         """Cut off a last line that has no end: the command was cut while it wrote it."""
-        end = self.file.seek(0, os.SEEK_END)
-        at = end
+        self.file.seek(end)
+        begin = b'{"photo": "'
+        rest = self.file.read(len(begin))
+        if not begin.startswith(rest):
+            # Not ours to empty.
+            raise UserError(f"{self.lines} holds something else than tags of photos: name another output")
+        self.file.truncate(end)
+        self.file.seek(0, os.SEEK_END)
+
+    def _end_of_lines(self) -> int:
+        at = self.file.seek(0, os.SEEK_END)
         while at > 0:
             start = max(0, at - 65536)
             self.file.seek(start)
             newline = self.file.read(at - start).rfind(b"\n")
             if newline >= 0:
-                at = start + newline + 1
-                break
+                return start + newline + 1
             at = start
-        if at == 0 and end > 0 and not self._is_begun_line():
-            # Not ours to empty.
-            raise UserError(f"{self.lines} holds something else than tags of photos: name another output")
-        self.file.truncate(at)
-        self.file.seek(0, os.SEEK_END)
+        return 0
 
-    def _is_begun_line(self) -> bool:
+    def _names(self, end: int) -> Iterator[str]:
         self.file.seek(0)
-        begin = b'{"photo": "'
-        return self.file.read(len(begin)).startswith(begin) or self.lines.stat().st_size < len(begin)
-
-    def _names(self) -> Iterator[str]:
-        self.file.seek(0)
+        at = 0
         for number, text in enumerate(self.file, start=1):
+            at += len(text)
+            if at > end:
+                break
             yield _parsed(text, f"{self.lines}, line {number}")["photo"]
 
 
