@@ -67,7 +67,8 @@ class PredictConfig:
     output: str = MISSING
     scores: bool = MISSING
     language: str = MISSING
-    thresholds: dict[str, float] = field(default_factory=dict)
+    # Not dict[str, float]: a word such as thresholds={beach: 0.4} could not add labels to it.
+    thresholds: Any = None
     workers: int | None = None
     batch_size: int | None = None
     overwrite: bool = MISSING

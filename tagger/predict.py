@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
     with shown_plainly():
         needed(config, "bundle", "photos", "output")
         chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
-        tagger = Tagger.load(config.bundle, thresholds=dict(config.thresholds))
+        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.thresholds))
         skipped, totals = Skipped(), Totals()
         with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
@@ -77,6 +77,20 @@ def as_places(photos: object) -> list[str]:
     if not places or not all(isinstance(place, str) and place for place in places):
         raise UserError(f"photos must be a place or a list of places, got {photos!r}")
     return [str(place) for place in places]
+
+
+def as_thresholds(thresholds: object) -> dict[str, float]:
+    """Return the thresholds that were given, by label.
+
+    Raises:
+        UserError: If something else was given.
+    """
+    chosen = {} if thresholds is None else thresholds
+    if not isinstance(chosen, dict | DictConfig) or not all(
+        isinstance(value, int | float) for value in chosen.values()
+    ):
+        raise UserError(f"thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}")
+    return {str(label): float(threshold) for label, threshold in chosen.items()}
 
 
 def count(places: list[str]) -> int | None:
