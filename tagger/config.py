@@ -67,8 +67,8 @@ class PredictConfig:
     output: str = MISSING
     scores: bool = MISSING
     language: str = MISSING
-    # Not dict[str, float]: a word such as thresholds={beach: 0.4} could not add labels to it.
-    thresholds: Any = None
+    # Not dict[str, float], to which a word could not add labels; not thresholds, which is a group of conf/
+    own_thresholds: Any = None
     workers: int | None = None
     batch_size: int | None = None
     overwrite: bool = MISSING

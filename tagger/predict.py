@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
     with shown_plainly():
         needed(config, "bundle", "photos", "output")
         chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
-        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.thresholds))
+        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.own_thresholds))
         skipped, totals = Skipped(), Totals()
         with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
@@ -89,7 +89,7 @@ def as_thresholds(thresholds: object) -> dict[str, float]:
     if not isinstance(chosen, dict | DictConfig) or not all(
         isinstance(value, int | float) for value in chosen.values()
     ):
-        raise UserError(f"thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}")
+        raise UserError(f"own_thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}")
     return {str(label): float(threshold) for label, threshold in chosen.items()}
 
 

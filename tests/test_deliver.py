@@ -114,8 +114,8 @@ def test_mistakes_are_one_line_that_says_how_to_mend_them(typed: Typed, delivere
         ("predict", "bundle=none.tagger", "photos=.", "output=t.jsonl"): "make one with python -m tagger.export",
         ("predict", bundle, "photos=nowhere", "output=t.jsonl"): "photos=nowhere: there is no such file or folder",
         ("predict", bundle, "photos=.", "output=t.xlsx"): "must end in .jsonl, .csv, .parquet",
-        ("predict", bundle, "photos=.", "output=t.jsonl", "thresholds={rde: 0.1}"): "no label 'rde'",
-        ("predict", bundle, "photos=.", "output=t.jsonl", "thresholds=0.4"): "thresholds must be a mapping",
+        ("predict", bundle, "photos=.", "output=t.jsonl", "own_thresholds={rde: 0.1}"): "no label 'rde'",
+        ("predict", bundle, "photos=.", "output=t.jsonl", "own_thresholds=0.4"): "own_thresholds must be a mapping",
         ("predict", bundle, "photos=.", "output=t.jsonl", "workers=-1"): "workers must lie in [0, 256]",
         ("predict", bundle, "photos=[]", "output=t.jsonl"): "photos must be a place or a list of places",
     }.items():
@@ -149,7 +149,7 @@ def test_a_second_command_tags_only_what_is_new(typed: Typed, delivered: Path, a
         f"photos={album}",
         "output=tags.csv",
         "workers=0",
-        "thresholds={grey: 0}",
+        "own_thresholds={grey: 0}",
     )
     assert typed(*words).returncode == 0
     shutil.copy(album / "a.jpg", album / "new.jpg")
