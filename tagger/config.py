@@ -1,11 +1,15 @@
 """The roots of the configuration: a misspelled key in a file or on the command line is an error that names it."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from tagger.errors import UserError
 
 
 @dataclass
@@ -45,7 +49,64 @@ class PrepareConfig:
     cache: str = MISSING
 
 
+@dataclass
+class ExportConfig:
+    """Root of ``conf/export.yaml``."""
+
+    checkpoint: str = MISSING
+    bundle: str = MISSING
+    photos: str | None = None
+
+
+@dataclass
+class PredictConfig:
+    """Root of ``conf/predict.yaml``."""
+
+    bundle: str = MISSING
+    photos: Any = MISSING
+    output: str = MISSING
+    scores: bool = MISSING
+    language: str = MISSING
+    # Not dict[str, float], to which a word could not add labels; not thresholds, which is a group of conf/
+    own_thresholds: Any = None
+    workers: int | None = None
+    batch_size: int | None = None
+    overwrite: bool = MISSING
+
+
+def needed(config: DictConfig, *settings: str) -> None:
+    """Ask for settings that have no default.
+
+    Raises:
+        UserError: If one is missing; all are named.
+    """
+    missing = [f"{name}=…" for name in settings if OmegaConf.is_missing(config, name)]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} must be given; --help shows an example")
+
+
+def as_typed(words: Sequence[str], *settings: str) -> list[str]:
+    r"""Quote the values of settings that are paths: Hydra would take their commas, spaces and brackets for its grammar.
+
+    Example:
+        >>> print(*as_typed(["photos=~/My pictures (2019)", "photos=[a,b]", "scores=true"], "photos"))
+        photos='~/My pictures (2019)' photos=[a,b] scores=true
+    """
+    return [_quoted(word) if word.partition("=")[0] in settings else word for word in words]
+
+
+def _quoted(word: str) -> str:
+    name, _, value = word.partition("=")
+    if not value or value[0] in "'\"[" or value == "null":
+        return word
+    # Backslashes count double only where a quote follows.
+    escaped = re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + ("\\'" if end[2] else ""), value)
+    return f"{name}='{escaped}'"
+
+
 # Where the examples are, wherever a command is typed.
 OmegaConf.register_new_resolver("repository", lambda: str(Path(__file__).parents[1]), replace=True)
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
+ConfigStore.instance().store(name="export_schema", node=ExportConfig)
+ConfigStore.instance().store(name="predict_schema", node=PredictConfig)

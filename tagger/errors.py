@@ -4,10 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.types import RunMode
-
 
 class UserError(Exception):
     """The message names the thing, the value, the place and the way out."""
@@ -16,6 +12,11 @@ class UserError(Exception):
 @contextmanager
 def shown_plainly() -> Iterator[None]:
     """End the command with the message of a UserError alone; in a multirun the sweep decides what a failed job is."""
+    # Not above: the runtime of a bundle raises UserErrors without Hydra.
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import InstantiationException
+    from hydra.types import RunMode
+
     try:
         yield
     except (UserError, InstantiationException) as error:

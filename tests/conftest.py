@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
 from hypothesis import settings
 from PIL import Image
 
@@ -21,6 +22,10 @@ from tagger.model.network import Network
 from tagger.model.optimizers import sgd
 from tagger.model.regime import Regime
 from tagger.model.schedule import Constant
+from tagger.tags.bundle import write_bundle
+from tagger.tags.delivery import describe, read_run, read_trained
+from tagger.tags.graph import build_graph
+from tagger.tags.model_card import model_card
 from tagger.tracking.quiet import quieten
 
 # A busy machine is no mistake of the code.
@@ -137,6 +142,36 @@ def tagger_module() -> Callable[..., TaggerModule]:
         return TaggerModule(**defaults | settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run whose network is random, with ``checkpoints/best.ckpt`` and, made of it, ``album.tagger``."""
+    folder = tmp_path_factory.mktemp("delivered")
+    half = [0.5, 0.5, 0.5]
+    recipe = {
+        "network": {"backbone": "test_efficientnet", "mean": half, "std": [0.25, 0.5, 0.5]},
+        "labels": [
+            {"id": name, "names": {"en": name.title(), "zh": zh}} for name, zh in zip(COLOURS, "红绿蓝灰", strict=True)
+        ],
+        "size": 64,
+        "fit": "pad",
+        "fingerprints": {"catalog": "c0ffee", "taxonomy": "7ea"},
+    }
+    pl.seed_everything(0, verbose=False)
+    network = Network(labels=4, weights=None, **recipe["network"])  # type: ignore[arg-type]
+    # Wide scores: a fresh head says 0.01 of everything.
+    torch.nn.init.normal_(network.head.weight, std=3.0)
+    torch.nn.init.zeros_(network.head.bias)
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    state["thresholds"] = torch.tensor([0.4, 0.6, 0.5, 2.0])
+    (folder / "checkpoints").mkdir()
+    torch.save({"recipe": recipe, "state_dict": state}, folder / "checkpoints" / "best.ckpt")
+    trained = read_trained(folder / "checkpoints" / "best.ckpt")
+    model = build_graph(trained.network, trained.thresholds, size=64)
+    manifest = describe(trained, read_run(trained.path))
+    write_bundle(folder / "album.tagger", manifest, model=model, card=model_card(manifest, name="album", metrics={}))
+    return folder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import tagger.config  # noqa: F401 - registers the typed root
+from tagger.config import as_typed
 from tagger.model.module import TaggerModule
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
@@ -149,12 +149,16 @@ def test_every_option_says_what_it_is_for(group: str, option: str):
     assert lines[lines[0] == "# @package _global_"].startswith("# ")
 
 
+PATHS = {"export": ("checkpoint", "bundle", "photos"), "predict": ("bundle", "photos", "output")}
+"""Settings that these verbs take as they are typed."""
+
+
 def typed() -> list[tuple[str, str]]:
     """Return the verb and the words after it of every command that the pages show."""
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare)\b([^`\n&]*)", text))
+    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict)\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found
@@ -166,7 +170,8 @@ def typed() -> list[tuple[str, str]]:
 def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
     # Behind two spaces a page may say what the command does.
     typed = re.split(r"\s{2,}(?=\S)", words.rstrip())[0]
-    compose(verb, overrides=[word for word in shlex.split(typed, comments=True) if not word.startswith("-")])
+    words = [word for word in shlex.split(typed, comments=True) if not word.startswith("-")]
+    compose(verb, overrides=as_typed(words, *PATHS.get(verb, ())))
 
 
 # --- what is not there ----------------------------------------------------------------------------------------------
@@ -244,6 +249,22 @@ def test_a_misspelled_word_of_prepare_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose("prepare", overrides=[word])
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
+
+
+@pytest.mark.parametrize(("verb", "word"), [("export", "bundel=x"), ("predict", "fotos=x"), ("predict", "scores=x")])
+def test_a_misspelled_word_of_export_or_predict_is_named(verb: str, word: str):
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose(verb, overrides=[word])
+    assert word.partition("=")[0] in messages(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["My pictures (2019), best", "it's.jpg", "a=b", "back\\slash", "end\\", "{x}", "~/x", "-", "é森"]
+)
+def test_a_path_means_what_is_typed(path: str):
+    config = compose("predict", overrides=as_typed([f"photos={path}", "scores=true"], "photos"))
+    assert config.photos == path
+    assert config.scores is True
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,14 @@ from tagger.data.storage import fetched, is_url
 MAX_PIXELS = 256_000_000
 """Photos that declare more are refused: phones make 200 megapixels, and 256 of them are 0.8 GB of RGB."""
 
+PHOTO_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jp2"),
+        *(".heic", ".heif", ".avif"),
+    }
+)
+"""How the name of a photo ends, in lower case; what is inside is found out when it is opened."""
+
 PhotoFile = str | Path | BinaryIO
 """Where a photo is (a path or a URL), or an open file of its bytes."""
 

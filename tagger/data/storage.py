@@ -3,10 +3,11 @@
 import hashlib
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fsspec
-import pyarrow as pa
-import pyarrow.compute as pc
+if TYPE_CHECKING:
+    # A bundle tags local photos without either of them.
+    import pyarrow as pa
 
 # "..", a root, a drive; "\" is a separator on Windows, and a path is judged alike everywhere.
 _LEAVING = r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)"
@@ -44,6 +45,8 @@ def fetched(url: str) -> Remote:
     Raises:
         OSError: If there is nothing, or it cannot be reached.
     """
+    import fsspec
+
     with fsspec.open(url, "rb") as file:
         remote = Remote(file.read())
     remote.name = url
@@ -52,21 +55,26 @@ def fetched(url: str) -> Remote:
 
 def listed(root: str) -> dict[str, tuple[int, int]]:
     """Return size in bytes and a number that changes with the content of every file under a URL, by relative path."""
+    import fsspec
+
     filesystem, folder = fsspec.core.url_to_fs(root)
     start = len(folder.rstrip("/")) + 1
     found = filesystem.find(folder, detail=True).items()
     return {name[start:]: (int(info["size"] or 0), _change(info)) for name, info in found}
 
 
-def leaving(paths: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def leaving(paths: "pa.Array | pa.ChunkedArray") -> "pa.Array | pa.ChunkedArray":
     r"""Return which paths would leave the folder that they are relative to, or are absolute.
 
     Links are not followed here: where they lead is found when the photos are inspected.
 
     Example:
+        >>> import pyarrow as pa
         >>> leaving(pa.array(["a/b.jpg", "a..b.jpg", "a/../../b.jpg", "/etc/passwd", "C:\\b.jpg"])).to_pylist()
         [False, False, True, True, True]
     """
+    import pyarrow.compute as pc
+
     return pc.match_substring_regex(paths, _LEAVING)
 
 

@@ -6,30 +6,17 @@ decoded at the smallest scale at which the crop is still as large as the target;
 The draws (crop, flip, colours) come in torchvision's order from torch's generator: the same seed gives the same crop.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from tagger.data.photo import MAX_PIXELS, PhotoFile, decode, open_photo, upright_size
-
-Fit = Literal["squash", "crop", "pad"]
-_HALF = (0.5, 0.5, 0.5)
-
-
-class Box(NamedTuple):
-    """A part of a photo, in pixels of the upright picture."""
-
-    left: float
-    top: float
-    width: float
-    height: float
+from tagger.data.framing import Box, Framing, StillFraming, check
+from tagger.data.photo import PhotoFile, open_photo, upright_size
 
 
 @contextmanager
@@ -59,42 +46,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transform:
-    """What all ways from a photo to a tensor share; the settings are plain values, see :meth:`recipe`.
-
-    Args:
-        size: Side in pixels of the square that the network sees.
-        mean: Per channel, in 0..1, subtracted.
-        std: Per channel, in 0..1, divided by.
-        interpolation: ``bicubic`` or ``bilinear``, both antialiased.
-        max_pixels: Photos that declare more are refused.
-
-    Raises:
-        ValueError: If a setting is outside its range.
-    """
-
-    size: int
-    mean: tuple[float, ...] = _HALF
-    std: tuple[float, ...] = _HALF
-    interpolation: str = "bicubic"
-    max_pixels: int = MAX_PIXELS
-
-    def __post_init__(self) -> None:
-        # Lists come from YAML, JSON and checkpoints.
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
-        _check(self.size >= 1, "size", "at least 1", self.size)
-        _check(len(self.mean) == 3, "mean", "three numbers", self.mean)
-        _check(len(self.std) == 3 and min(self.std) > 0, "std", "three numbers above 0", self.std)
-        _check(
-            self.interpolation in ("bicubic", "bilinear"), "interpolation", "bicubic or bilinear", self.interpolation
-        )
-
-    def recipe(self) -> dict[str, Any]:
-        """Return the settings as plain values, from which ``type(self)(**recipe)`` makes the same transform."""
-        return asdict(self)
+class Transform(Framing):
+    """What all ways from a photo to a tensor share: a framing, then normalisation by ``mean`` and ``std``."""
 
     def __call__(self, photo: PhotoFile) -> Tensor:
         """Return the photo as float32 (3, size, size), normalised.
@@ -105,30 +58,10 @@ class Transform:
         with open_photo(photo, max_pixels=self.max_pixels) as opened:
             return self.to_tensor(self.picture(opened))
 
-    def picture(self, photo: Image.Image) -> Image.Image:
-        """Return an opened photo as an RGB picture of (size, size)."""
-        raise NotImplementedError
-
     def to_tensor(self, picture: Image.Image) -> Tensor:
         """Return an RGB picture as float32 (3, height, width), normalised."""
         pixels = v2.functional.to_dtype(v2.functional.pil_to_tensor(picture), torch.float32, scale=True)
         return v2.functional.normalize(pixels, list(self.mean), list(self.std), inplace=True)
-
-    def resized(self, photo: Image.Image, box: Box, *, width: int, height: int) -> Image.Image:
-        """Return a part of a photo at a size, decoded at the smallest scale that has that many pixels."""
-        full_width, full_height = upright_size(photo)
-        at_least = math.ceil(full_width * width / box.width), math.ceil(full_height * height / box.height)
-        picture = decode(photo, at_least=at_least)
-        across, down = picture.width / full_width, picture.height / full_height
-        right = min((box.left + box.width) * across, picture.width)
-        bottom = min((box.top + box.height) * down, picture.height)
-        # A gap of 3 looks the same as reading every pixel of a huge picture, says Pillow's documentation.
-        return picture.resize(
-            (width, height),
-            Image.Resampling[self.interpolation.upper()],
-            box=(box.left * across, box.top * down, right, bottom),
-            reducing_gap=3.0,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,10 +91,10 @@ class TrainTransform(Transform):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(0 < self.scale[0] <= self.scale[1] <= 1, "scale", "rising, in (0, 1]", self.scale)
-        _check(0 < self.ratio[0] <= self.ratio[1], "ratio", "rising and above 0", self.ratio)
-        _check(0 <= self.flip <= 1, "flip", "in [0, 1]", self.flip)
-        _check(0 <= self.jitter <= 1, "jitter", "in [0, 1]", self.jitter)
+        check(0 < self.scale[0] <= self.scale[1] <= 1, "scale", "rising, in (0, 1]", self.scale)
+        check(0 < self.ratio[0] <= self.ratio[1], "ratio", "rising and above 0", self.ratio)
+        check(0 <= self.flip <= 1, "flip", "in [0, 1]", self.flip)
+        check(0 <= self.jitter <= 1, "jitter", "in [0, 1]", self.jitter)
 
     def picture(self, photo: Image.Image) -> Image.Image:
         picture = self.resized(photo, self.draw(*upright_size(photo)), width=self.size, height=self.size)
@@ -177,12 +110,8 @@ class TrainTransform(Transform):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalTransform(Transform):
+class EvalTransform(StillFraming, Transform):
     """A photo made square, always in the same way.
-
-    Args:
-        fit: ``squash`` shows all of it, distorted; ``crop`` the central square; ``pad`` all of it, undistorted, between
-            bars of the mean colour, which normalisation turns into 0.
 
     Example:
         >>> import io
@@ -191,41 +120,3 @@ class EvalTransform(Transform):
         >>> EvalTransform(size=8, fit="pad")(photo)[0, :, 0].round()
         tensor([0., 0., 1., 1., 1., 1., 0., 0.])
     """
-
-    fit: Fit = "squash"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self.fit in ("squash", "crop", "pad"), "fit", "squash, crop or pad", self.fit)
-
-    def picture(self, photo: Image.Image) -> Image.Image:
-        width, height = upright_size(photo)
-        if self.fit == "pad":
-            return self._padded(photo, width, height)
-        box = Box(0, 0, width, height) if self.fit == "squash" else central_square(width, height)
-        return self.resized(photo, box, width=self.size, height=self.size)
-
-    def _padded(self, photo: Image.Image, width: int, height: int) -> Image.Image:
-        long = max(width, height)
-        inner = max(1, round(self.size * width / long)), max(1, round(self.size * height / long))
-        picture = self.resized(photo, Box(0, 0, width, height), width=inner[0], height=inner[1])
-        red, green, blue = (round(255 * channel) for channel in self.mean)
-        square = Image.new("RGB", (self.size, self.size), (red, green, blue))
-        square.paste(picture, ((self.size - inner[0]) // 2, (self.size - inner[1]) // 2))
-        return square
-
-
-def central_square(width: int, height: int) -> Box:
-    """Return the largest square in the middle of a photo.
-
-    Example:
-        >>> central_square(640, 480)
-        Box(left=80.0, top=0.0, width=480, height=480)
-    """
-    side = min(width, height)
-    return Box((width - side) / 2, (height - side) / 2, side, side)
-
-
-def _check(holds: bool, name: str, expected: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {expected}, got {value!r}")

@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from tagger.data.framing import Box, central_square
 from tagger.data.photo import BadPhoto
-from tagger.data.transforms import Box, EvalTransform, TrainTransform, central_square, seeded
+from tagger.data.transforms import EvalTransform, TrainTransform, seeded
 
 ZERO_TO_ONE = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 LEVEL = 1 / 255

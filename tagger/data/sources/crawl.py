@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock
 
-from tagger.data.photo import BadPhoto, decode, open_photo
+from tagger.data.photo import PHOTO_SUFFIXES, BadPhoto, decode, open_photo
 from tagger.data.sources.csv_table import CsvFormat, read_csv
 from tagger.data.sources.json_lines import json_lines
-from tagger.data.sources.paths import PHOTO_SUFFIXES, photos_by_folder, staying
+from tagger.data.sources.paths import photos_by_folder, staying
 from tagger.data.sources.source import Chunk, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown

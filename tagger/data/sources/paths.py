@@ -7,13 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tagger.data.photo import PHOTO_SUFFIXES
 from tagger.data.sources.source import Skipped, SourceError
 from tagger.data.storage import leaving
-
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
-)
-"""How the name of a photo ends, in lower case; what is inside, the inspection finds out."""
 
 
 def staying(table: pa.Table, column: str, skipped: Skipped, file: Path) -> pa.Table:

@@ -4,13 +4,13 @@ A source knows one published format. It yields what it found, chunk by chunk, an
 knows nothing of our labels: names become labels later and in one place, by the taxonomy (tagger.data.mapping).
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
+from tagger.data.skipped import Skipped as Skipped  # noqa: PLC0414 - every source takes both from here
 from tagger.data.states import Unknown
 from tagger.errors import UserError
 
@@ -52,28 +52,6 @@ class Chunk:
     """Schema ``ANNOTATIONS``."""
     file: str = ""
     """The file that ``line`` counts in."""
-
-
-@dataclass
-class Skipped:
-    """What a source left out: how often for each reason, and a few examples of each."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, reason: str, example: str, *, times: int = 1) -> None:
-        """Count something that was left out.
-
-        Example:
-            >>> skipped = Skipped()
-            >>> skipped.add("image listed twice", "a.jpg")
-            >>> skipped.counts["image listed twice"], skipped.examples["image listed twice"]
-            (1, ['a.jpg'])
-        """
-        self.counts[reason] += times
-        kept = self.examples.setdefault(reason, [])
-        if len(kept) < 5:
-            kept.append(example)
 
 
 class Source(Protocol):

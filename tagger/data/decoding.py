@@ -1,0 +1,126 @@
+"""Photos framed in processes of their own, in the order they were given, a bounded number at a time.
+
+In processes, because decoding holds Python's lock and Pillow's limit on pixels is one per process. A decoder that dies
+on a photo (a crash, or no memory) costs that photo, not the rest: the few that were under way are tried again, each in
+a process of its own.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import connection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.data.framing import Framing
+from tagger.data.photo import BadPhoto
+
+# The framing of this process, if it is a decoder.
+_FRAMING: list[Framing] = []
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """One photo, as the network sees it or with the reason why not."""
+
+    photo: str
+    pixels: NDArray[np.uint8] | None
+    """(size, size, 3)."""
+    error: str = ""
+
+
+def framed(photos: Iterable[str], framing: Framing, *, workers: int, ahead: int) -> Iterator[Framed]:
+    """Yield every photo framed, in order.
+
+    Args:
+        photos: Paths or URLs; they are asked for as they are needed.
+        framing: How to make them square.
+        workers: Processes; 0 decodes in this one.
+        ahead: Photos that are decoded or wait to be taken at any time.
+    """
+    if workers == 0:
+        yield from (_frame(framing, photo) for photo in photos)
+        return
+    rest = iter(photos)
+    while True:
+        pending: deque[tuple[str, Future[Framed]]] = deque()
+        pool = _pool(framing, workers)
+        try:
+            yield from _through(pool, rest, pending, ahead)
+            return
+        except BrokenProcessPool:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while pending:
+                yield _alone(framing, pending.popleft()[0])
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _through(
+    pool: ProcessPoolExecutor, photos: Iterator[str], pending: deque[tuple[str, Future[Framed]]], ahead: int
+) -> Iterator[Framed]:
+    """Yield what the pool makes of the photos; ``pending`` holds those that are under way, also when it breaks."""
+    for photo in photos:
+        # Not the photo yet, but its place in the queue: a pool that is broken refuses it.
+        pending.append((photo, Future()))
+        pending[-1] = (photo, pool.submit(_frame_here, photo))
+        while len(pending) >= ahead:
+            yield _first(pending)
+    while pending:
+        yield _first(pending)
+
+
+def _first(pending: deque[tuple[str, "Future[Framed]"]]) -> Framed:
+    result = pending[0][1].result()
+    pending.popleft()
+    return result
+
+
+def _alone(framing: Framing, photo: str) -> Framed:
+    with _pool(framing, 1) as pool:
+        try:
+            return pool.submit(_frame_here, photo).result()
+        except BrokenProcessPool:
+            return Framed(photo, None, "the process that decoded it died: a crash, or no memory")
+
+
+def _pool(framing: Framing, workers: int) -> ProcessPoolExecutor:
+    # A plain fork would copy a process in the middle of what its threads (the network's) are doing.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_become_decoder, initargs=(framing,))
+
+
+def _become_decoder(framing: Framing) -> None:
+    _FRAMING[:] = [framing]
+    # Ctrl-C is for the command, which then ends its decoders.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when its parent is gone, killed for instance: it would wait for work for ever."""
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def _frame_here(photo: str) -> Framed:
+    return _frame(_FRAMING[0], photo)
+
+
+def _frame(framing: Framing, photo: str) -> Framed:
+    try:
+        return Framed(photo, np.asarray(framing.framed(photo)))
+    except BadPhoto as error:
+        return Framed(photo, None, str(error).removeprefix(f"{photo}: "))

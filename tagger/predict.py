@@ -1,0 +1,135 @@
+"""Tag an album:   python -m tagger.predict bundle=album.tagger photos=~/Pictures output=tags.jsonl   (--help)."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, ListConfig
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from tagger.config import as_typed, needed
+from tagger.data.finding import found
+from tagger.data.skipped import Skipped
+from tagger.data.storage import is_url
+from tagger.errors import UserError, shown_plainly
+from tagger.pages.visible import visible
+from tagger.tags.runtime import Tagger
+from tagger.tags.tag_file import TagFile, TaggedPhoto
+from tagger.tags.tagging import pace, tagged
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="predict")
+def main(config: DictConfig) -> None:
+    """Tag the photos that are not in the output yet."""
+    with shown_plainly():
+        needed(config, "bundle", "photos", "output")
+        chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
+        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.own_thresholds))
+        skipped, totals = Skipped(), Totals()
+        with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
+            waiting = (photo for photo in found(places, skipped) if photo not in output.done)
+            batches = tagged(waiting, tagger, chosen, language=config.language, scores=config.scores)
+            try:
+                for batch in watched(batches, total=count(places), done=len(output.done)):
+                    output.append(batch)
+                    totals.add(batch)
+            except KeyboardInterrupt:
+                print(f"stopped; the same command goes on after {len(output.done) + totals.photos:,}", file=sys.stderr)
+                raise SystemExit(130) from None
+            output.finish()
+        report(Console(soft_wrap=True), totals, skipped, output)
+
+
+@dataclass
+class Totals:
+    """What was done in this command."""
+
+    photos: int = 0
+    bad: int = 0
+    tags: int = 0
+    example: str = ""
+    """The first photo that could not be read, and why."""
+
+    def __post_init__(self) -> None:
+        self.started = time.monotonic()
+
+    def add(self, batch: list[TaggedPhoto]) -> None:
+        """Count a batch."""
+        bad = [photo for photo in batch if photo.error]
+        self.example = self.example or next((f"{photo.photo}: {photo.error}" for photo in bad), "")
+        self.photos += len(batch)
+        self.bad += len(bad)
+        self.tags += sum(len(photo.tags) for photo in batch)
+
+
+def as_places(photos: object) -> list[str]:
+    """Return the places that were given, one or a list of them.
+
+    Raises:
+        UserError: If something else was given.
+    """
+    places = list(photos) if isinstance(photos, ListConfig) else [photos]
+    if not places or not all(isinstance(place, str) and place for place in places):
+        raise UserError(f"photos must be a place or a list of places, got {photos!r}")
+    return [str(place) for place in places]
+
+
+def as_thresholds(thresholds: object) -> dict[str, float]:
+    """Return the thresholds that were given, by label.
+
+    Raises:
+        UserError: If something else was given.
+    """
+    chosen = {} if thresholds is None else thresholds
+    if not isinstance(chosen, dict | DictConfig) or not all(
+        isinstance(value, int | float) for value in chosen.values()
+    ):
+        raise UserError(f"own_thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}")
+    return {str(label): float(threshold) for label, threshold in chosen.items()}
+
+
+def count(places: list[str]) -> int | None:
+    """Return how many photos there are, or None where listing them twice would take long: behind URLs."""
+    return None if any(is_url(place) for place in places) else sum(1 for _ in found(places, Skipped()))
+
+
+def watched(batches: Iterator[list[TaggedPhoto]], *, total: int | None, done: int) -> Iterator[list[TaggedPhoto]]:
+    """Pass batches on and show photos per second: a bar where somebody looks on, else a line every ten seconds."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]} photos/s"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    started = said = time.monotonic()
+    photos = 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=min(done, total or 0), speed="–")
+        for batch in batches:
+            yield batch
+            photos, now = photos + len(batch), time.monotonic()
+            speed = f"{photos / (now - started):.1f}"
+            progress.update(task, advance=len(batch), speed=speed)
+            if not console.is_terminal and now - said > 10:
+                said = now
+                print(f"{done + photos:,} of {total or '?'}  {speed} photos/s", file=sys.stderr, flush=True)
+
+
+def report(console: Console, totals: Totals, skipped: Skipped, output: TagFile) -> None:
+    """Say what was done, and what was left out."""
+    seconds = max(time.monotonic() - totals.started, 1e-9)
+    if totals.photos:
+        console.print(f"{totals.photos:,} photos, {totals.tags:,} tags, {totals.photos / seconds:.1f} photos/s")
+    if len(output.done):
+        console.print(f"{len(output.done):,} photos were there already")
+    if totals.bad:
+        console.print(Text(visible(f"{totals.bad:,} cannot be read, for instance {totals.example}"), style="yellow"))
+    for reason, times in sorted(skipped.counts.items()):
+        console.print(Text(visible(f"{times:,} left out: {reason}, for instance {skipped.examples[reason][0]}")))
+    console.print(Text(f"tags  {visible(str(output.output))}"))
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output")
+    main()

@@ -1,0 +1,164 @@
+"""From a checkpoint and its run folder to the manifest of a bundle."""
+
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
+from yaml import YAMLError
+
+from tagger.errors import UserError
+from tagger.model.checkpoint import load_checkpoint
+from tagger.model.network import Network
+from tagger.tags.graph import OPSET
+from tagger.tags.manifest import BundleLabel, Manifest
+from tagger.tracking.label_result import LabelResult
+from tagger.tracking.labels_csv import read_labels
+
+FIGURES = (
+    *("train_count", "ap", "precision", "recall", "support"),
+    *("lower_bound", "val_precision", "val_recall", "val_support"),
+)
+"""Columns of ``labels.csv`` that a bundle carries."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint holds."""
+
+    path: Path
+    network: Network
+    thresholds: Tensor
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's folder says; all empty where a checkpoint has none."""
+
+    labels: dict[str, LabelResult] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    mlflow_run_id: str = ""
+
+
+def read_trained(path: Path) -> Trained:
+    """Load a checkpoint.
+
+    Raises:
+        UserError: If it is missing or none of ours.
+    """
+    if not path.is_file():
+        raise UserError(f"checkpoint={path}: there is no such file; a run keeps checkpoints/best.ckpt")
+    try:
+        return Trained(path, *load_checkpoint(path))
+    # What torch raises for a file that is no checkpoint depends on its first bytes.
+    except Exception as error:
+        raise UserError(f"checkpoint={path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def read_run(checkpoint: Path) -> Run:
+    """Read the folder of the run that a checkpoint belongs to, as far as it is there.
+
+    Raises:
+        UserError: If a file is there and cannot be read.
+    """
+    folder = checkpoint.absolute().parent.parent
+    try:
+        table = folder / "labels.csv"
+        labels = {label.id: label for label in read_labels(table)} if table.is_file() else {}
+        settings = folder / "config.yaml"
+        config: Any = OmegaConf.to_container(OmegaConf.load(settings)) if settings.is_file() else {}
+        mlflow_run_id = str(_json(folder / "run.json").get("mlflow_run_id", ""))
+        return Run(labels, _json(folder / "metrics.json"), config, mlflow_run_id)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"the run's folder {folder} cannot be read: {error}") from error
+
+
+def describe(trained: Trained, run: Run) -> Manifest:
+    """Return the manifest, without the hashes of the files."""
+    recipe, normalisation = trained.recipe, trained.network.normalisation
+    return Manifest(
+        labels=_labels(trained, run),
+        preprocessing={
+            "size": recipe["size"],
+            "fit": recipe["fit"],
+            "interpolation": normalisation.interpolation,
+            "mean": list(normalisation.mean),
+            "std": list(normalisation.std),
+        },
+        opset=OPSET,
+        target=_target(run),
+        fingerprints={**recipe.get("fingerprints", {}), "checkpoint": _sha256(trained.path)},
+        run=_run_facts(run),
+        versions={
+            name: importlib.metadata.version(name) for name in ("tagger", "torch", "onnx", "onnxscript") if _has(name)
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def told_of(trained: Trained, run: Run) -> bool:
+    """Return whether ``labels.csv`` tells of this checkpoint: of another epoch's it has other thresholds."""
+    ids = [label["id"] for label in trained.recipe["labels"]]
+    return set(ids) == set(run.labels) and all(
+        # labels.csv has six significant digits.
+        abs(run.labels[id_].threshold - threshold) <= 1e-5 * max(threshold, 1e-3)
+        for id_, threshold in zip(ids, trained.thresholds.tolist(), strict=True)
+    )
+
+
+def _labels(trained: Trained, run: Run) -> tuple[BundleLabel, ...]:
+    results = run.labels if told_of(trained, run) else {}
+    labels = []
+    for label, threshold in zip(trained.recipe["labels"], trained.thresholds.tolist(), strict=True):
+        result = results.get(label["id"])
+        labels.append(
+            BundleLabel(
+                id=label["id"],
+                names=dict(label.get("names", {})),
+                threshold=threshold,
+                verdict=result.verdict if result else None,
+                fallback=result.fallback if result else None,
+                figures={name: getattr(result, name) for name in FIGURES} if result else {},
+            )
+        )
+    return tuple(labels)
+
+
+def _target(run: Run) -> dict[str, Any] | None:
+    asked = run.config.get("thresholds")
+    if not isinstance(asked, dict):
+        return None
+    return {name: value for name, value in asked.items() if not name.startswith("_")}
+
+
+def _run_facts(run: Run) -> dict[str, str]:
+    facts = {name: str(run.config[name]) for name in ("name", "version", "seed") if name in run.config}
+    return facts | ({"mlflow_run_id": run.mlflow_run_id} if run.mlflow_run_id else {})
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} must hold a mapping")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _has(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""``manifest.json``: what a bundle says about itself. Read from strangers, so every value is checked."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+FORMAT = "tagger bundle"
+VERSION = 1
+"""Of the format. A reader understands this one and all before it."""
+
+MAX_LABELS = 100_000
+
+
+class ManifestError(ValueError):
+    """The manifest is not what it must be; the message names the value and where it stands."""
+
+
+@dataclass(frozen=True)
+class BundleLabel:
+    """One label of a bundle: what it is called, from which score it is given, and what may be promised of it."""
+
+    id: str
+    names: dict[str, str]
+    """Display name per language."""
+    threshold: float
+    """The label is given from this score; 2 if it never is."""
+    verdict: str | None = None
+    """``certified``, ``met``, ``unreachable`` or ``best_f1``; None if the run's table was not there."""
+    fallback: str | None = None
+    """What applies where the verdict is ``unreachable``."""
+    figures: dict[str, float | None] = field(default_factory=dict)
+    """Columns of the run's ``labels.csv``: precision, recall, lower_bound, support, …; empty if it was not there."""
+
+    def name(self, language: str) -> str:
+        """Return the name in a language, else in English, else the id."""
+        return self.names.get(language) or self.names.get("en") or self.id
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything about a bundle but its files' contents."""
+
+    labels: tuple[BundleLabel, ...]
+    preprocessing: dict[str, Any]
+    """Settings of :class:`tagger.data.framing.StillFraming`."""
+    opset: int
+    """Of the ONNX graph."""
+    target: dict[str, Any] | None = None
+    """What was asked of every label: precision, recall, fallback, confidence."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of the catalog, the taxonomy and the checkpoint."""
+    run: dict[str, str] = field(default_factory=dict)
+    """Where it comes from: experiment, version, commit, MLflow run."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the software that made it."""
+    created: str = ""
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Bytes and SHA-256 of every other file."""
+
+    def with_files(self, files: dict[str, tuple[int, str]]) -> "Manifest":
+        """Return the manifest with sizes and hashes."""
+        return replace(self, files=files)
+
+    def to_json(self) -> str:
+        """Return it as JSON; what UTF-8 does not know is escaped."""
+        tree = asdict(self)
+        tree["files"] = {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in self.files.items()}
+        text = json.dumps({"format": FORMAT, "version": VERSION} | tree, indent=1, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", errors="backslashreplace").decode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Manifest":
+        """Read and check a manifest.
+
+        Raises:
+            ManifestError: If it is newer than this version understands, or a value is not what it must be.
+
+        Example:
+            >>> Manifest.from_json(b'{"format": "tagger bundle", "version": 99}')
+            Traceback (most recent call last):
+            ...
+            tagger.tags.manifest.ManifestError: version 99 is newer than the 1 that this tagger reads: upgrade tagger
+        """
+        try:
+            tree = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ManifestError(f"not JSON: {error}") from error
+        if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+            raise ManifestError(f"no manifest of a bundle: format must be {FORMAT!r}")
+        version = _value(tree, "version", int)
+        if version > VERSION:
+            raise ManifestError(f"version {version} is newer than the {VERSION} that this tagger reads: upgrade tagger")
+        return cls(
+            labels=_labels(_value(tree, "labels", list)),
+            preprocessing=_value(tree, "preprocessing", dict),
+            opset=_value(tree, "opset", int),
+            target=_value(tree, "target", dict) if tree.get("target") is not None else None,
+            fingerprints=_texts(tree, "fingerprints"),
+            run=_texts(tree, "run"),
+            versions=_texts(tree, "versions"),
+            created=_value(tree, "created", str),
+            files={name: _file(name, entry) for name, entry in _value(tree, "files", dict).items()},
+        )
+
+
+def _labels(rows: list[Any]) -> tuple[BundleLabel, ...]:
+    if not 0 < len(rows) <= MAX_LABELS:
+        raise ManifestError(f"labels must be 1 to {MAX_LABELS:,}, got {len(rows):,}")
+    labels = tuple(_label(row, f"labels[{number}]") for number, row in enumerate(rows))
+    ids = [label.id for label in labels]
+    if len(set(ids)) < len(ids):
+        raise ManifestError(f"label {next(id_ for id_ in ids if ids.count(id_) > 1)!r} is there twice")
+    return labels
+
+
+def _label(row: Any, where: str) -> BundleLabel:
+    if not isinstance(row, dict):
+        raise ManifestError(f"{where} must be a mapping, got {row!r:.80}")
+    threshold = _value(row, "threshold", float, where)
+    # 2 is the threshold that no score reaches.
+    if not 0 <= threshold <= 2:
+        raise ManifestError(f"{where}.threshold must lie in [0, 2], got {threshold}")
+    figures = {
+        name: None if value is None else _value({name: value}, name, float, f"{where}.figures")
+        for name, value in _value(row, "figures", dict, where).items()
+    }
+    return BundleLabel(
+        id=_value(row, "id", str, where),
+        names=_texts(row, "names", where),
+        threshold=threshold,
+        verdict=_value(row, "verdict", str, where) if row.get("verdict") is not None else None,
+        fallback=_value(row, "fallback", str, where) if row.get("fallback") is not None else None,
+        figures=figures,
+    )
+
+
+def _file(name: str, entry: Any) -> tuple[int, str]:
+    if not isinstance(entry, dict):
+        raise ManifestError(f"files.{name} must be a mapping, got {entry!r:.80}")
+    return _value(entry, "bytes", int, f"files.{name}"), _value(entry, "sha256", str, f"files.{name}")
+
+
+def _texts(tree: Mapping[str, Any], key: str, where: str = "") -> dict[str, str]:
+    mapping = _value(tree, key, dict, where)
+    return {name: _value(mapping, name, str, f"{where}.{key}".lstrip(".")) for name in mapping}
+
+
+def _value(tree: Mapping[str, Any], key: str, kind: Callable[..., Any], where: str = "") -> Any:
+    """Return a value of a mapping that must be of a kind; whole numbers are also floats, true and false are neither."""
+    value = tree.get(key)
+    kinds = (int, float) if kind is float else kind
+    is_right = isinstance(value, kinds) and not isinstance(value, bool)  # type: ignore[arg-type]
+    if not is_right or (kind is float and not math.isfinite(value)):  # type: ignore[arg-type]
+        name = getattr(kind, "__name__", str(kind))
+        raise ManifestError(f"{f'{where}.{key}'.lstrip('.')} must be a {name}, got {value!r:.80}")
+    return value

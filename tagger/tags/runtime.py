@@ -1,0 +1,222 @@
+"""Tag photos with a bundle: onnxruntime, Pillow and numpy are all it takes.
+
+    from tagger import Tagger
+
+    for tags in Tagger.load("album.tagger").tag(["beach.jpg", "dog.heic"]):
+        print([tag.name for tag in tags])
+
+Nothing in here, and nothing that it imports, needs torch. The pixels are those of training
+(:mod:`tagger.data.framing`); network, sigmoid and thresholds are in the bundle's graph.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagger.data.framing import StillFraming
+from tagger.data.photo import PhotoFile
+from tagger.errors import UserError
+from tagger.tags.bundle import BundleError, read_bundle
+from tagger.tags.manifest import Manifest
+
+Pixels = NDArray[np.uint8]
+"""Framed photos, (photos, size, size, 3)."""
+
+MAX_SIZE = 4096
+"""Largest side of the square that a bundle may ask for: a photo is then 48 MiB."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A label that was given to a photo."""
+
+    label: str
+    """The label's id."""
+    name: str
+    """Its name in the language that was asked for."""
+    score: float
+    """0..1, at least the label's threshold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What the graph says of photos."""
+
+    scores: NDArray[np.float32]
+    """0..1, (photos, labels)."""
+    tags: NDArray[np.bool_]
+    """Which labels are given, (photos, labels)."""
+
+
+class Tagger:
+    """A bundle that is ready to tag; make it with :meth:`load`.
+
+    Args:
+        manifest: Labels, thresholds and preprocessing.
+        model: The ONNX graph.
+        thresholds: Thresholds instead of the bundle's, by label id.
+        threads: Threads of the network; None takes as many as there are cores.
+
+    Raises:
+        UserError: If onnxruntime is missing, or a threshold is out of range or of no label.
+        BundleError: If the graph cannot be run or does not fit the manifest.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        model: bytes,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self.labels = manifest.labels
+        self.framing = framing(manifest)
+        self.thresholds = chosen_thresholds(manifest, thresholds or {})
+        self.session = open_session(model, threads=threads)
+        self._check_graph()
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, thresholds: Mapping[str, float] | None = None, threads: int | None = None
+    ) -> "Tagger":
+        """Read a bundle, check it, and get ready to tag.
+
+        Raises:
+            BundleError: If it is damaged, hostile, no bundle, or newer than this version understands.
+        """
+        bundle = read_bundle(Path(path).expanduser())
+        try:
+            return cls(bundle.manifest, bundle.model, thresholds=thresholds, threads=threads)
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from error
+
+    def tag(self, photos: Iterable[PhotoFile], *, language: str = "en", batch: int = 16) -> list[list[Tag]]:
+        """Return the tags of every photo, the highest score first.
+
+        Args:
+            photos: Paths, URLs that fsspec knows, or open files.
+            language: Of the names; what has none in it is called by its English name, or by its id.
+            batch: Photos that are in memory at a time.
+
+        Raises:
+            BadPhoto: If a photo cannot be read.
+        """
+        return [
+            tags
+            for pixels in batched(photos, batch)
+            for tags in self.tags_of(self.run(np.stack([self.pixels(photo) for photo in pixels])), language=language)
+        ]
+
+    def scores(self, photos: Iterable[PhotoFile], *, batch: int = 16) -> NDArray[np.float32]:
+        """Return the scores of all labels, (photos, labels)."""
+        found = [self.run(np.stack([self.pixels(photo) for photo in some])).scores for some in batched(photos, batch)]
+        return np.concatenate([np.empty((0, len(self.labels)), np.float32), *found])
+
+    def pixels(self, photo: PhotoFile) -> Pixels:
+        """Return what the graph sees of a photo, (size, size, 3).
+
+        Raises:
+            BadPhoto: If it cannot be read.
+        """
+        return np.asarray(self.framing.framed(photo))
+
+    def run(self, pixels: Pixels) -> Scored:
+        """Return scores and tags of framed photos (photos, size, size, 3)."""
+        scores, tags = self.session.run(["scores", "tags"], {"pixels": pixels})
+        return Scored(scores, tags if self.thresholds is None else scores >= self.thresholds)
+
+    def tags_of(self, scored: Scored, *, language: str = "en") -> Iterator[list[Tag]]:
+        """Return the tags of every photo, the highest score first; equal ones in the order of the labels."""
+        names = [label.name(language) for label in self.labels]
+        for scores, given in zip(scored.scores, scored.tags, strict=True):
+            found = np.flatnonzero(given)
+            best_first = found[np.argsort(-scores[found], kind="stable")]
+            yield [Tag(self.labels[label].id, names[label], float(scores[label])) for label in best_first]
+
+    def _check_graph(self) -> None:
+        """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
+        black = np.zeros((1, self.framing.size, self.framing.size, 3), np.uint8)
+        try:
+            found = self.run(black)
+        # onnxruntime's exceptions have no common ancestor of their own.
+        except Exception as error:
+            raise BundleError(f"model.onnx does not run: {error}") from error
+        shape = (1, len(self.labels))
+        if found.scores.shape != shape or found.tags.shape != shape or found.tags.dtype != np.bool_:
+            raise BundleError(
+                f"model.onnx gives scores of shape {found.scores.shape}, the manifest has {shape[1]} labels"
+            )
+
+
+def framing(manifest: Manifest) -> StillFraming:
+    """Return how a bundle makes photos square.
+
+    Raises:
+        BundleError: If its settings are none.
+    """
+    try:
+        made = StillFraming(**manifest.preprocessing)
+        if made.size > MAX_SIZE:
+            raise ValueError(f"size must be at most {MAX_SIZE}, got {made.size}")
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"manifest.json, preprocessing: {error}") from error
+    return made
+
+
+def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArray[np.float32] | None:
+    """Return the thresholds of all labels, or None where none was chosen: then those in the graph hold.
+
+    Raises:
+        UserError: If a label is not in the bundle, or a threshold not in [0, 2].
+    """
+    if not chosen:
+        return None
+    ids = {label.id for label in manifest.labels}
+    for label, threshold in chosen.items():
+        if label not in ids:
+            raise UserError(f"thresholds: the bundle has no label {label!r}")
+        if not 0 <= threshold <= 2:
+            raise UserError(f"thresholds: that of {label!r} must lie in [0, 2], got {threshold}")
+    return np.array([chosen.get(label.id, label.threshold) for label in manifest.labels], np.float32)
+
+
+def open_session(model: bytes, *, threads: int | None) -> Any:
+    """Return an onnxruntime session.
+
+    Raises:
+        UserError: If onnxruntime is missing.
+        BundleError: If the graph cannot be read.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError("tagging needs onnxruntime: pip install tagger[runtime]") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    # What onnxruntime would print, it also raises.
+    options.log_severity_level = 4
+    # Threads that wait in a loop take the cores from the processes that decode photos.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise BundleError(f"model.onnx cannot be read: {error}") from error
+
+
+def batched(photos: Iterable[PhotoFile], size: int) -> Iterator[Sequence[PhotoFile]]:
+    """Return the photos, some at a time.
+
+    Example:
+        >>> list(batched(["a.jpg", "b.jpg", "c.jpg"], 2))
+        [['a.jpg', 'b.jpg'], ['c.jpg']]
+    """
+    rest = iter(photos)
+    while some := list(islice(rest, size)):
+        yield some

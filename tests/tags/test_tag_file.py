@@ -1,0 +1,118 @@
+import csv
+import json
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagger.errors import UserError
+from tagger.tags.runtime import Tag
+from tagger.tags.tag_file import TagFile, TaggedPhoto, line, read_lines
+
+BEACH = Tag("beach", "Strand; Küste", 0.75)
+PHOTOS = [
+    TaggedPhoto("a.jpg", [BEACH, Tag("sea", "=HYPERLINK()", 0.5)], {"beach": 0.75, "sea": 0.5, "dog": 0.01}),
+    TaggedPhoto("<script>\n.jpg", error="not an image"),
+    TaggedPhoto(os.fsdecode(b"\xff.jpg"), [BEACH]),
+]
+
+
+def written(path: Path, photos: list[TaggedPhoto], *, overwrite: bool = False) -> Path:
+    with TagFile(path, overwrite=overwrite) as output:
+        output.append(photos)
+        output.finish()
+    return path
+
+
+def photos_of(path: Path) -> list[str]:
+    return [tree["photo"] for tree in read_lines(path)]
+
+
+def test_a_photo_is_one_json_line_whatever_its_name(tmp_path: Path):
+    lines = written(tmp_path / "tags.jsonl", PHOTOS).read_bytes().splitlines()
+    assert len(lines) == 3
+    first, second, third = map(json.loads, lines)
+    assert first["tags"][0] == {"label": "beach", "name": "Strand; Küste", "score": 0.75}
+    assert first["scores"] == {"beach": 0.75, "sea": 0.5, "dog": 0.01}
+    assert second == {"photo": "<script>\n.jpg", "tags": [], "error": "not an image"}
+    assert os.fsencode(third["photo"]) == b"\xff.jpg"
+
+
+@given(name=st.text(st.characters(min_codepoint=1)) | st.binary().map(os.fsdecode))
+def test_every_name_comes_back_from_its_line(name: str):
+    text = line(TaggedPhoto(name))
+    assert text.count(b"\n") == 1
+    assert json.loads(text)["photo"] == name
+
+
+def test_what_is_done_is_known_when_the_file_is_opened_again(tmp_path: Path):
+    path = written(tmp_path / "tags.jsonl", PHOTOS)
+    with TagFile(path, overwrite=False) as output:
+        assert all(photo.photo in output.done for photo in PHOTOS)
+        assert "b.jpg" not in output.done
+        output.append([TaggedPhoto("b.jpg")])
+    assert photos_of(path) == [*(photo.photo for photo in PHOTOS), "b.jpg"]
+    assert photos_of(written(path, [TaggedPhoto("c.jpg")], overwrite=True)) == ["c.jpg"]
+
+
+def test_a_line_that_was_cut_anywhere_is_written_again(tmp_path: Path):
+    whole = written(tmp_path / "tags.jsonl", PHOTOS).read_bytes()
+    kept = len(whole.splitlines(keepends=True)[0])
+    path = tmp_path / "cut.jsonl"
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with TagFile(path, overwrite=False) as output:
+            output.append([photo for photo in PHOTOS if photo.photo not in output.done])
+        assert path.read_bytes() == whole, f"cut after {end} bytes (the first line has {kept})"
+
+
+@pytest.mark.parametrize(
+    "text", ["# my notes", "# my notes\nmore\n", "# my notes\n{", '{"photo": 3, "tags": []}\n', "[1]\n", "null\n", "{}"]
+)
+def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path, text: str):
+    path = tmp_path / "notes.jsonl"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"notes\.jsonl"):
+        TagFile(path, overwrite=False)
+    assert path.read_text() == text
+
+
+def test_a_format_that_is_unknown_and_a_folder_in_the_way_are_errors(tmp_path: Path):
+    with pytest.raises(UserError, match=r"must end in \.jsonl, \.csv, \.parquet"):
+        TagFile(tmp_path / "tags.xlsx", overwrite=False)
+    (tmp_path / "tags.jsonl").mkdir()
+    with pytest.raises(UserError, match="cannot be written: Is a directory"):
+        TagFile(tmp_path / "tags.jsonl", overwrite=False)
+
+
+def test_a_csv_table_has_a_row_per_photo_and_runs_no_formula(tmp_path: Path):
+    path = written(tmp_path / "tags.csv", [*PHOTOS, TaggedPhoto("=cmd.jpg")])
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {
+        **{"photo": "a.jpg", "labels": "beach; sea", "names": "Strand; Küste; =HYPERLINK()", "scores": "0.75; 0.5"},
+        **{"error": "", "score beach": "0.75", "score sea": "0.5", "score dog": "0.01"},
+    }
+    assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg", "'=cmd.jpg"]
+    assert rows[1]["error"] == "not an image"
+
+
+def test_a_parquet_table_holds_tags_scores_and_errors(tmp_path: Path):
+    rows = pq.read_table(written(tmp_path / "tags.parquet", PHOTOS)).to_pylist()
+    assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg"]
+    assert rows[0]["tags"][0] == {"label": "beach", "name": "Strand; Küste", "score": 0.75}
+    assert dict(rows[0]["scores"])["sea"] == 0.5
+    assert [row["error"] for row in rows] == [None, "not an image", None]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_grows_from_its_lines(tmp_path: Path, suffix: str):
+    path = written(tmp_path / f"tags{suffix}", PHOTOS[:1])
+    written(path, PHOTOS[1:])
+    assert path.read_bytes() == written(tmp_path / f"at once{suffix}", PHOTOS).read_bytes()
+    (tmp_path / f"tags{suffix}.jsonl").unlink()
+    with pytest.raises(UserError, match="so that nothing can be added"):
+        TagFile(path, overwrite=False)
