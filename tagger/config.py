@@ -27,6 +27,7 @@ class TrainConfig:
     loss: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    rules: Any = MISSING
     thresholds: Any = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict)
     trainer: Any = MISSING
