@@ -134,7 +134,8 @@ class TaggerModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["recipe"] = self.recipe | {"rules": self.rules.as_recipe()}
+        rules = {"rules": self.rules.as_recipe()} if self.rules.relations else {}
+        checkpoint["recipe"] = self.recipe | rules
         # An averaging callback has put its own copy here, which may be older than the last fit.
         checkpoint["state_dict"]["thresholds"] = self.thresholds.clone()
 
