@@ -61,7 +61,7 @@ def main() -> None:
     for path in sorted(path for run in parser.parse_args().runs for path in run.rglob("best.ckpt")):
         for name, row in measured(path.parents[1]):
             found[name].append(row)
-    print(table(found))
+    print(table(found, changed_labels(found)))
 
 
 @torch.inference_mode()
@@ -114,6 +114,8 @@ def row(settings: RuleSettings, data: PhotoData, target: Target, validation: Par
         )
     tally = tally_at(histogram, contract.thresholds, unknown=unknown)
     figures |= tagging("all labels", tally, trained) | tagging("raised labels", tally, raised)
+    for column in (raised & ap.counted).nonzero().flatten().tolist():
+        figures[f"AP, {data.taxonomy.ids[column]}"] = ap.values[column].item()
     figures |= contradictions(rules(test.scores) >= contract.thresholds, data)
     figures["labels that meet the target on validation"] = float(
         sum(v in {"met", "certified"} for v in contract.verdicts)
@@ -152,10 +154,22 @@ def tagging(name: str, tally: Tally, among: Tensor) -> dict[str, float | None]:
     }
 
 
-def table(found: dict[str, list[Row]]) -> str:
-    """Return mean, lowest and highest over the runs, a column a way."""
+def changed_labels(found: dict[str, list[Row]], *, least: float = 0.003) -> set[str]:
+    """Return the labels whose mean AP some relation changes, as names of figures."""
+    means = {
+        name: {figure: float(np.mean([row[figure] for row in rows])) for figure in rows[0]}
+        for name, rows in found.items()
+    }
+    before = means["none"]
+    return {f for f in before if f.startswith("AP, ") and abs(means["max"][f] - before[f]) >= least}
+
+
+def table(found: dict[str, list[Row]], labels: set[str]) -> str:
+    """Return mean, lowest and highest over the runs, a column a way; of single labels those that are named."""
     lines = ["| | " + " | ".join(found) + " |", "|---|" + "--:|" * len(found)]
     for figure in next(iter(found.values()))[0]:
+        if figure.startswith("AP, ") and figure not in labels:
+            continue
         digits = 0 if figure.startswith(("labels", "relations")) else 1 if "per 100" in figure else 3
         cells = [[row[figure] for row in rows] for rows in found.values()]
         shown = [f"{np.mean(c):.{digits}f} ({min(c):.{digits}f}–{max(c):.{digits}f})" for c in cells]
