@@ -15,12 +15,15 @@ from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
 import tagger.config  # noqa: F401 - registers the typed root of conf/train.yaml
+from tagger.atomic import written_whole
 from tagger.data.datamodule import PhotoData
 from tagger.data.replication import plan_tables
 from tagger.errors import shown_plainly
 from tagger.model.allocation import keep_freed_memory
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
+from tagger.tags.audit import audit_figures
+from tagger.tags.auditing import AuditRules
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
@@ -65,7 +68,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     facts = run_facts(config, data)
     logger = build_logger(config, run, facts)
     thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
-    trainer = build_trainer(config, run, logger, [thresholds, test, history])
+    audit = AuditRules(config.rules.keep)
+    trainer = build_trainer(config, run, logger, [thresholds, audit, test, history])
     with run_status(logger):
         if module.regime.cached:
             data.cache_features(network.backbone, module.regime.views, trainer.strategy.root_device)
@@ -73,11 +77,12 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
         fit_started = time.monotonic()
         trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
         fit_seconds = time.monotonic() - fit_started
-        val_map = evaluate_best(trainer, module, data, run)
+        val_map = evaluate_best(trainer, module, data, run, audit)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
             result.metrics.update(
-                {
+                audit_figures(audit.effects or [])
+                | {
                     "val/map": val_map,
                     "seconds/fit": fit_seconds,
                     "seconds/total": time.monotonic() - started,
@@ -90,6 +95,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 result,
                 contract=thresholds.contract,
                 test=test.scored,
+                audit=audit.effects or [],
                 photos=data.names(test.scored.rows),
                 history=history.rows,
                 bad_photos=[*data.rejected, *history.bad_photos.items()],
@@ -126,6 +132,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network) -> Tagge
         unknown=data.weights,
         seed=config.seed,
         recipe=recipe,
+        rules=instantiate(config.rules).of(data.taxonomy),
     )
 
 
@@ -165,8 +172,14 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
     }
 
 
-def evaluate_best(trainer: pl.Trainer, module: TaggerModule, data: PhotoData, run: RunFolder) -> float:
-    """Load the weights of the best epoch, fit their thresholds on validation, score the test fold; return val/map."""
+def evaluate_best(
+    trainer: pl.Trainer, module: TaggerModule, data: PhotoData, run: RunFolder, audit: AuditRules
+) -> float:
+    """Load the weights of the best epoch, settle their rules and thresholds on validation, score the test fold.
+
+    Returns:
+        The validation mAP.
+    """
     # An averaging callback would swap its own weights in again.
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     callbacks[:] = [callback for callback in callbacks if not isinstance(callback, WeightAveraging)]
@@ -174,6 +187,13 @@ def evaluate_best(trainer: pl.Trainer, module: TaggerModule, data: PhotoData, ru
     best = torch.load(run.checkpoints / "best.ckpt", map_location=module.device, weights_only=True)
     module.load_state_dict(best["state_dict"])
     trainer.validate(module, data, verbose=False)
+    if audit.switch_off(module):
+        # The thresholds belong to the scores of the rules that are left.
+        trainer.validate(module, data, verbose=False)
+        if trainer.is_global_zero:
+            module.on_save_checkpoint(best)
+            with written_whole(run.checkpoints / "best.ckpt") as file:
+                torch.save(best, file)
     val_map = trainer.callback_metrics["val/map"].item()
     trainer.test(module, data, verbose=False)
     return val_map

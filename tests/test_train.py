@@ -1,5 +1,6 @@
 """The command as typed: real processes, real kills, real MLflow."""
 
+import csv
 import json
 import signal
 import sqlite3
@@ -13,6 +14,8 @@ import pytest
 import torch
 
 from tagger.model.checkpoint import load_checkpoint
+from tagger.tags.rules import Rules
+from tagger.tracking.labels_csv import read_labels
 
 pytestmark = pytest.mark.slow
 
@@ -175,6 +178,23 @@ def test_every_experiment_runs_two_batches_of_everything(experiment: str, tmp_pa
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.glob(f"runs/{experiment}/*/report.html"))
+
+
+def test_a_checkpoint_holds_the_relations_that_were_left_and_thresholds_fitted_with_them(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tagger.train", "rules=taxonomy", "rules.keep=helpful", "trainer.max_epochs=2"]
+    words += ["logger=csv"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = tmp_path.glob("runs/train/*")
+    with (run / "rules.csv").open(encoding="utf-8", newline="") as file:
+        effects = list(csv.DictReader(file))
+    off = {(row["kind"], row["label"], row["other"]) for row in effects if row["is_used"] == "False"}
+    assert off == {(row["kind"], row["label"], row["other"]) for row in effects if row["is_harmful"] == "True"} != set()
+    _, thresholds, recipe = load_checkpoint(run / "checkpoints" / "best.ckpt")
+    assert set(Rules.from_recipe(recipe).dropped) == off
+    labels = read_labels(run / "labels.csv")
+    assert thresholds.tolist() == pytest.approx([label.threshold for label in labels], rel=1e-5)
+    assert f"{len(off)} of 52 harm (off)" in done.stdout
 
 
 def test_four_batches_can_be_learnt_by_heart(tmp_path: Path) -> None:

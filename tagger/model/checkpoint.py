@@ -14,7 +14,8 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Tensor, dict[str, Any]]:
 
     Returns:
         The network in evaluation mode, the thresholds (labels,), and the recipe: ``network``, ``labels``, ``size``,
-        ``fit``, ``fingerprints``.
+        ``fit``, ``fingerprints``, and ``rules`` if there are any. Thresholds apply to scores that
+        ``Rules.from_recipe(recipe)`` has completed.
 
     Raises:
         ValueError: If the file is not a checkpoint of ours.

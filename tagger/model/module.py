@@ -17,6 +17,7 @@ from tagger.model.regime import Regime
 from tagger.model.schedule import planned_steps
 from tagger.tags.histogram import ScoreHistogram
 from tagger.tags.metrics import mean_average_precision
+from tagger.tags.rules import Rules
 
 
 class NotFiniteLossError(UserError):
@@ -36,6 +37,7 @@ class TaggerModule(pl.LightningModule):
             if it differs between kinds of photos (see `Batch.kinds`).
         seed: Seed of dropout, which is a function of (seed, step): the same after a resume.
         recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
+        rules: What completes the scores before they are measured and thresholds are fitted; None: nothing does.
     """
 
     thresholds: Tensor
@@ -52,6 +54,7 @@ class TaggerModule(pl.LightningModule):
         unknown: float | Sequence[float],
         seed: int,
         recipe: dict[str, Any],
+        rules: Rules | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -63,6 +66,7 @@ class TaggerModule(pl.LightningModule):
         self.register_buffer("unknown_weights", torch.tensor(self.unknown), persistent=False)
         self.seed = seed
         self.recipe = recipe
+        self.rules = rules or Rules([label["id"] for label in recipe["labels"]])
         labels = network.head.out_features
         self.register_buffer("thresholds", torch.full((labels,), 0.5))
         self.validation = ScoreHistogram(labels, kinds=len(self.unknown))
@@ -73,7 +77,7 @@ class TaggerModule(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the scores (batch, labels), 0..1, of photos (batch, 3, height, width)."""
-        return self.network(images).float().sigmoid()
+        return self.rules(self.network(images).float().sigmoid())
 
     def train(self, mode: bool = True) -> "TaggerModule":
         """Keep a frozen backbone in evaluation mode: its batch norms must not drift."""
@@ -101,8 +105,11 @@ class TaggerModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.validation.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self.validation.update(self.logits(batch).float().sigmoid(), batch.states, batch.kinds)
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Measure what comes out of the whole chain; return the network's own scores, by which rules are audited."""
+        scores = self.logits(batch).float().sigmoid()
+        self.validation.update(self.rules(scores), batch.states, batch.kinds)
+        return scores
 
     def on_validation_epoch_end(self) -> None:
         # Every process holds the sum over all processes: nothing is left to reduce.
@@ -114,7 +121,7 @@ class TaggerModule(pl.LightningModule):
         self.test.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        scores = self.logits(batch).float().sigmoid()
+        scores = self.rules(self.logits(batch).float().sigmoid())
         self.test.update(scores, batch.states, batch.kinds)
         return scores
 
@@ -127,7 +134,8 @@ class TaggerModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["recipe"] = self.recipe
+        rules = {"rules": self.rules.as_recipe()} if self.rules.relations else {}
+        checkpoint["recipe"] = self.recipe | rules
         # An averaging callback has put its own copy here, which may be older than the last fit.
         checkpoint["state_dict"]["thresholds"] = self.thresholds.clone()
 

@@ -70,6 +70,8 @@ def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Tabl
     ]
     if "states/train_photos" in metrics:
         grid.add_row("trained on", states_line(metrics))
+    if "rules/relations" in metrics:
+        grid.add_row("relations", relations_line(metrics))
     grid.add_row("labels", Text(" · ").join(Text(text, style=colour) for text, colour in counts))
     return grid
 
@@ -86,6 +88,26 @@ def states_line(metrics: Mapping[str, float]) -> str:
         f"{metrics[f'states/train_{name}']:,.0f} {name}" for name in ("photos", "present", "absent", "unknown")
     )
     return f"{photos} · {present} · {absent} · {unknown}, each weighing {metrics['states/unknown_weight']:.2g}"
+
+
+def relations_line(metrics: Mapping[str, float]) -> str:
+    """Return what the relations did on validation, and how many of them harm.
+
+    Example:
+        >>> given = {"given_tags": 40.0, "given_true": 30.0, "given_false": 2.0, "given_unknown": 8.0}
+        >>> counts = given | {"taken_tags": 3.0, "relations": 335.0, "harmful": 2.0, "used": 333.0}
+        >>> relations_line({f"rules/{name}": count for name, count in counts.items()})
+        '+40 tags (30 true, 2 false, 8 unknown), −3 · 2 of 335 harm (off)'
+    """
+    tags, true, false, unknown, taken, relations, harm, used = (
+        f"{metrics[f'rules/{name}']:,.0f}"
+        for name in (
+            *("given_tags", "given_true", "given_false", "given_unknown"),
+            *("taken_tags", "relations", "harmful", "used"),
+        )
+    )
+    off = "" if used == relations else " (off)"
+    return f"+{tags} tags ({true} true, {false} false, {unknown} unknown), −{taken} · {harm} of {relations} harm{off}"
 
 
 def label_table(labels: Sequence[LabelResult], *, handful: int) -> Table:

@@ -8,11 +8,13 @@ import numpy as np
 
 from tagger.atomic import write_text
 from tagger.data.states import unknown_weights
+from tagger.tags.audit import Effect
 from tagger.tags.metrics import curves
 from tagger.tags.thresholds import Contract
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report
+from tagger.tracking.rules_csv import write_audit
 from tagger.tracking.test_scores import Scored
 
 
@@ -26,9 +28,15 @@ def write_deliverables(
     history: Sequence[Mapping[str, float]],
     bad_photos: Sequence[tuple[str, str]],
     facts: Mapping[str, str],
+    audit: Sequence[Effect] = (),
 ) -> None:
-    """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished."""
+    """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
+
+    ``rules.csv`` is there only if relations were applied.
+    """
     write_labels(folder / "labels.csv", result.labels)
+    if audit:
+        write_audit(folder / "rules.csv", audit)
     weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))
     np.savez_compressed(
         folder / "test_scores.npz",
@@ -57,5 +65,6 @@ def write_deliverables(
         bad_photos=bad_photos,
         target_precision=contract.target.precision,
         target_recall=contract.target.recall,
+        audit=audit,
     )
     write_text(folder / "metrics.json", json.dumps(result.metrics, indent=1, sort_keys=True))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tagger.atomic import write_text
 from tagger.pages.template import page_template
 from tagger.pages.thumbnails import load_thumbnails, style_rules
+from tagger.tags.audit import Effect
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, Rows, chosen_rows, worst_mistakes
@@ -80,6 +81,7 @@ def write_report(
     bad_photos: Sequence[tuple[str, str]],
     target_precision: float | None = None,
     target_recall: float | None = None,
+    audit: Sequence[Effect] = (),
     examples: int = 4,
     thumbnail_limit: int = 800,
 ) -> None:
@@ -102,6 +104,7 @@ def write_report(
         bad_photos: Path and reason of every photo that was skipped.
         target_precision: Drawn as a dashed line where given.
         target_recall: Drawn as a dashed line where given.
+        audit: What each relation did on validation; without any the section is left out.
         examples: Most photos of each kind of mistake and label.
         thumbnail_limit: Most photos embedded, about 5 kB each; the worst mistake of every label comes first. What
             is beyond is named instead of shown.
@@ -149,6 +152,8 @@ def write_report(
         bad_photos=bad_photos,
         target_precision=target_precision,
         target_recall=target_recall,
+        # What harms first, then what changed most.
+        audit=sorted(audit, key=lambda effect: (not effect.is_harmful, -effect.tags)),
     )
     write_text(path, page)
 

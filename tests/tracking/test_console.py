@@ -84,3 +84,14 @@ def test_an_id_can_neither_colour_nor_command_the_terminal():
     assert "[red]x[/red]" in text
     assert "\x1b]0;" not in text
     assert "\\x1b]0;" in text
+
+
+def test_it_says_what_the_relations_did_if_there_were_any():
+    given = {"given_tags": 40.0, "given_true": 30.0, "given_false": 2.0, "given_unknown": 8.0, "taken_tags": 3.0}
+    counts = {
+        f"rules/{name}": count for name, count in (given | {"relations": 335.0, "harmful": 2.0, "used": 335.0}).items()
+    }
+    written = io.StringIO()
+    print_closing(METRICS | counts, [LABEL], run_folder=Path("runs"), console=Console(file=written, width=80))
+    assert "relations  +40 tags (30 true, 2 false, 8 unknown), −3 · 2 of 335 harm" in written.getvalue()
+    assert "relations" not in closing([LABEL])

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from tagger.data.taxonomy import Label, Taxonomy
+from tagger.tags.audit import Effect
 from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Target, fit
 from tagger.tracking import deliverables
@@ -56,7 +57,24 @@ def test_everything_is_there_and_can_be_read_again(tmp_path: Path, run: dict[str
     assert [label.id for label in read_labels(folder / "labels.csv")] == ["forest", "poodle"]
     assert json.loads((folder / "bad_photos.json").read_text(encoding="utf-8")) == {"图片.jpg": "图片.jpg: empty"}
     page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What the relations did" not in page
     assert all(text in page for text in ("mine on album", "森林", "3f2a9c1d", "图片.jpg: empty"))
+
+
+def test_what_the_relations_did_is_there_if_there_were_any(tmp_path: Path, run: dict[str, Any]):
+    figures: dict[str, Any] = {"tags": 3, "true": 1, "false": 2, "unknown": 0, "ap": 0.25, "ap_without": 0.75}
+    rates = dict.fromkeys(("precision", "precision_without", "recall", "recall_without"))
+    effect = Effect("parents", "poodle", "forest", "forest", **figures, **rates, is_harmful=True, is_used=False)
+    write_deliverables(tmp_path, **run, audit=[effect])
+    assert (
+        (tmp_path / "rules.csv")
+        .read_text()
+        .splitlines()[1]
+        .startswith("parents,poodle,forest,forest,3,1,2,0,0.25,0.75")
+    )
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "What the relations did" in page
+    assert "harmful, switched off" in page
 
 
 def test_the_scores_of_the_test_photos_are_kept_with_their_rows(tmp_path: Path, run: dict[str, Any]):
