@@ -2,25 +2,38 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Table
 
 from tagger.config import as_typed, needed
 from tagger.data.finding import found
 from tagger.data.skipped import Skipped
 from tagger.errors import UserError, shown_plainly
 from tagger.tags.bundle import write_bundle
-from tagger.tags.delivery import Run, describe, read_run, read_trained, told_of
+from tagger.tags.delivery import Run, Trained, describe, read_run, read_trained, told_of
 from tagger.tags.graph import build_graph, compare
 from tagger.tags.model_card import model_card
+from tagger.tags.quantisation import quantised, with_thresholds
+from tagger.tags.remeasuring import Remeasured, batches, remeasure
 from tagger.tags.runtime import Tagger
+from tagger.tags.tagging import pace
+from tagger.tracking.curves_json import short_curves
+from tagger.train import build_data
 
 COMPARED = 32
 """Most photos on which the graph is compared with the checkpoint."""
+
+CALIBRATION = 200
+"""Most validation photos on which the ranges of an eight-bit graph are seen."""
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="export")
@@ -35,19 +48,69 @@ def main(config: DictConfig) -> None:
         model = build_graph(trained.chain, size=trained.recipe["size"])
         photos = list(islice(photos_to_compare(config, run), COMPARED))
         comparison = compare(Tagger(manifest, model), trained.chain, photos)
-        is_told = told_of(trained, run)
-        card = model_card(manifest, name=path.stem, metrics=run.metrics if is_told else {})
-        write_bundle(path, manifest, model=model, card=card)
         console = Console(soft_wrap=True)
         console.print(
             f"compared with the checkpoint on random pixels and {comparison.photos} photos: "
             f"scores differ by at most {comparison.largest:.1g}"
         )
+        is_told = told_of(trained, run)
+        if config.int8:
+            trained, run, model = in_integers(trained, run, model, console)
+            manifest, is_told = replace(describe(trained, run), precision="int8"), True
+        card = model_card(manifest, name=path.stem, metrics=run.metrics if is_told else {})
+        write_bundle(path, manifest, model=model, card=card)
         if not is_told:
             console.print(
                 "without verdicts and figures: no labels.csv tells of this checkpoint; a run's tells of best.ckpt"
             )
         console.print(f"bundle  {path}  ({len(model) / 1e6:.1f} MB, {len(manifest.labels)} labels)")
+
+
+def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> tuple[Trained, Run, bytes]:
+    """Return the same in eight-bit integers, with its own thresholds and figures, and print what it costs.
+
+    Raises:
+        UserError: If the run's folder or its photos are not there.
+    """
+    if "thresholds" not in run.config:
+        raise UserError("int8 fits thresholds again on the run's validation photos: its config.yaml is not there")
+    config = OmegaConf.create(run.config)
+    data, target = build_data(config), instantiate(config.thresholds)
+    data.prepare(trained.chain.network.normalisation)
+    chosen, plain = pace(None, None), Tagger(describe(trained, run), model)
+    calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]
+    seen = batches(plain, data.names(np.sort(calibration)), chosen)
+    small = quantised(model, (pixels for pixels, _ in seen if len(pixels)))
+    with console.status("scoring the validation and test photos with both graphs"):
+        before, after = (remeasure(tagger, data, target, chosen) for tagger in (plain, plain.with_graph(small)))
+    console.print(cost(before, after, sizes=(len(model), len(small))))
+    ids = [label.id for label in after.result.labels]
+    curves = dict(zip(ids, short_curves(after.validation, after.contract), strict=True))
+    return (
+        replace(trained, chain=trained.chain.with_thresholds(after.contract.thresholds)),
+        replace(
+            run,
+            labels=dict(zip(ids, after.result.labels, strict=True)),
+            curves=curves,
+            metrics=run.metrics | after.result.metrics,
+        ),
+        with_thresholds(small, after.contract.thresholds),
+    )
+
+
+def cost(before: Remeasured, after: Remeasured, *, sizes: tuple[int, int]) -> Table:
+    """Return what eight bits cost, as a table."""
+    table = Table("", "float32", "int8", box=SIMPLE)
+    table.add_row("MB", *(f"{size / 1e6:.1f}" for size in sizes))
+    for key, name in {
+        "test/map": "test mAP",
+        "test/micro_f1": "test micro F1",
+        "test/macro_f1": "test macro F1",
+    }.items():
+        table.add_row(name, *(f"{some.result.metrics.get(key, float('nan')):.3f}" for some in (before, after)))
+    for verdict in ("certified", "met"):
+        table.add_row(f"labels {verdict}", *(str(some.contract.verdicts.count(verdict)) for some in (before, after)))
+    return table
 
 
 def photos_to_compare(config: DictConfig, run: Run) -> Iterator[str]:

@@ -245,3 +245,20 @@ def test_help_begins_with_what_to_type(typed: Typed, verb: str):
     done = typed(verb, "--help")
     assert done.returncode == 0, done.stderr
     assert f"python -m tagger.{verb} " in done.stdout
+
+
+def test_an_eight_bit_bundle_has_thresholds_and_figures_of_its_own(typed: Typed):
+    trained = typed("train", "+debug=smoke", "data.source.photos=120")
+    assert trained.returncode == 0, trained.stderr
+    (checkpoint,) = Path("runs").rglob("best.ckpt")
+    done = typed("export", f"checkpoint={checkpoint}", "bundle=small.tagger", "int8=true")
+    assert done.returncode == 0, done.stderr
+    for row in ("test mAP", "labels met", "MB"):
+        assert row in done.stdout
+    small = read_bundle(Path("small.tagger")).manifest
+    typed("export", f"checkpoint={checkpoint}", "bundle=whole.tagger")
+    whole = read_bundle(Path("whole.tagger"))
+    assert (small.precision, whole.manifest.precision) == ("int8", "float32")
+    assert [label.id for label in small.labels] == [label.id for label in whole.manifest.labels]
+    assert [label.threshold for label in small.labels] != [label.threshold for label in whole.manifest.labels]
+    assert Path("small.tagger").stat().st_size < 0.6 * Path("whole.tagger").stat().st_size

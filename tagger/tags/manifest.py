@@ -53,6 +53,8 @@ class Manifest:
     """Settings of :class:`tagger.data.framing.StillFraming`."""
     opset: int
     """Of the ONNX graph."""
+    precision: str = "float32"
+    """What the network computes in: ``float32`` or ``int8``."""
     relations: tuple[tuple[str, str, str], ...] = ()
     """What the graph completes scores by: kind (``parents``, ``implies``, ``excludes``), label, other label."""
     target: dict[str, Any] | None = None
@@ -104,6 +106,7 @@ class Manifest:
             labels=_labels(_value(tree, "labels", list)),
             preprocessing=_value(tree, "preprocessing", dict),
             opset=_value(tree, "opset", int),
+            precision=_value({"precision": "float32"} | tree, "precision", str),
             relations=_relations(tree),
             target=_value(tree, "target", dict) if tree.get("target") is not None else None,
             fingerprints=_texts(tree, "fingerprints"),

@@ -128,6 +128,10 @@ class Tagger:
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
 
+    def with_graph(self, model: bytes) -> "Tagger":
+        """Return the same tagger with another graph."""
+        return Tagger(self.manifest, model)
+
     def tag(self, photos: Iterable[PhotoFile], *, language: str | None = None, batch: int = 16) -> list[list[Tag]]:
         """Return the tags of every photo, the highest score first.
 
