@@ -1,0 +1,209 @@
+"""Which labels take the detector: those whose average precision on validation it raises."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tagger.data.states import PRESENT, Weighing, targets_and_weights, unknown_weights
+from tagger.tags.detector.calibration import calibrate, held_out_ranks
+from tagger.tags.detector.fusion import Calibration, Fusion, Way, evidence, log_odds
+from tagger.tags.histogram import Histogram
+from tagger.tags.metrics import average_precision
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """How labels are chosen.
+
+    Args:
+        fusion: See `Fusion`.
+        floor: Detections below it are none.
+        least_photos: A label with fewer validation photos keeps the network's score.
+        least_gain: Least gain of average precision.
+        folds: Folds by which the logistic calibration is judged: never on photos that it was fitted on.
+        strength: How strongly a calibration holds to the network; see `calibrate`.
+
+    Raises:
+        ValueError: If a setting is outside its range.
+    """
+
+    fusion: Way = "logistic"
+    floor: float = 0.05
+    least_photos: int = 5
+    least_gain: float = 0.005
+    folds: int = 5
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        Fusion((), self.fusion, floor=self.floor)
+        for name, holds, expected in (
+            ("least_photos", self.least_photos >= 1, "at least 1"),
+            ("least_gain", -1 <= self.least_gain <= 1, "in [-1, 1]"),
+            ("folds", self.folds >= 2, "at least 2"),
+            ("strength", self.strength > 0, "above 0"),
+        ):
+            if not holds:
+                raise ValueError(f"detector.{name} must be {expected}, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What validation says of one label that the detector has a class for, and what came of it on the test fold.
+
+    Average precisions are of scores before relations. None where there is no answer.
+    """
+
+    label: str
+    is_taken: bool
+    """Whether the label takes the detector."""
+    val_photos: int
+    """Validation photos that carry the label."""
+    val_detected: int
+    """Validation photos on which it was detected at all."""
+    val_ap_without: float | None
+    """Of the network's scores."""
+    val_ap_with: float | None
+    """Of the fused ones; with ``logistic``, each photo's by calibrations that have not seen it."""
+    network: float
+    """The calibration, as it is or would be used; 1, 0 and 0 for ways that need none."""
+    detection: float
+    shift: float
+    test_photos: int | None = None
+    test_ap_without: float | None = None
+    test_ap_with: float | None = None
+    """If the label takes the detector or if it did."""
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(self.network, self.detection, self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Some photos as network and detector see them, and what is known about them."""
+
+    scores: Tensor
+    """Of the network, (photos, labels)."""
+    detected: Tensor
+    """Highest detection scores, (photos, labels)."""
+    states: Tensor
+    """PRESENT, ABSENT or UNKNOWN, (photos, labels)."""
+    kinds: Tensor
+    """Kind of each photo, (photos,)."""
+
+    def of(self, columns: Tensor) -> "Seen":
+        """Return the same of some labels."""
+        return Seen(self.scores[:, columns], self.detected[:, columns], self.states[:, columns], self.kinds)
+
+
+def choose(
+    labels: tuple[str, ...], candidates: Tensor, photos: Seen, settings: Choosing, *, unknown: Weighing
+) -> tuple[Fusion, list[Choice]]:
+    """Return the fusion of the labels that gain by the detector, and what was found about each candidate.
+
+    Args:
+        labels: Ids in column order.
+        candidates: Columns of the labels that the detector has a class for.
+        photos: The validation photos.
+        settings: How to choose.
+        unknown: What an unknown label counts for.
+
+    Example:
+        >>> photos = Seen(torch.tensor([[0.2], [0.3], [0.1]]), torch.tensor([[0.9], [0.0], [0.0]]),
+        ...               torch.tensor([[1], [-1], [-1]]), torch.zeros(3, dtype=torch.long))
+        >>> settings = Choosing(fusion="maximum", least_photos=1)
+        >>> fusion, (choice,) = choose(("bus",), torch.tensor([0]), photos, settings, unknown="ignore")
+        >>> choice.val_ap_without, choice.val_ap_with, choice.is_taken
+        (0.5, 1.0, True)
+    """
+    ids, some = [labels[column] for column in candidates.tolist()], photos.of(candidates)
+    calibrations, with_detector = _calibrated(some, settings, unknown=unknown)
+    aps = [ap_of(scores, some, unknown=unknown) for scores in (some.scores, with_detector)]
+    positives = (some.states == PRESENT).sum(dim=0).tolist()
+    seen = (some.detected >= settings.floor).sum(dim=0).tolist()
+    found = zip(ids, positives, seen, *aps, calibrations, strict=True)
+    choices = [
+        Choice(id_, _gains(without, fused, count, settings), count, detected, without, fused, *told)
+        for id_, count, detected, without, fused, told in found
+    ]
+    taken = {choice.label: choice.calibration for choice in choices if choice.is_taken}
+    return Fusion(labels, settings.fusion, taken, floor=settings.floor), choices
+
+
+def ap_of(scores: Tensor, photos: Seen, *, unknown: Weighing) -> list[float | None]:
+    """Return the average precision that scores (photos, labels) have on photos; None where there is none."""
+    histogram = Histogram.of(scores, photos.states, kinds=photos.kinds)
+    if not isinstance(unknown, str | int | float):
+        # Kinds of which there is no photo here have no plane in the histogram.
+        unknown = unknown[: len(histogram.counts) - 2]
+    ap = average_precision(histogram, unknown=unknown)
+    return [value if known else None for value, known in zip(ap.values.tolist(), ap.counted.tolist(), strict=True)]
+
+
+def _gains(without: float | None, fused: float | None, positives: int, settings: Choosing) -> bool:
+    if without is None or fused is None or positives < settings.least_photos:
+        return False
+    return fused - without > settings.least_gain
+
+
+def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple[list[Calibration], Tensor]:
+    """Return the calibration of every label, and scores by which their fusion is judged, (photos, labels)."""
+    ids = tuple(str(column) for column in range(photos.scores.shape[1]))
+    calibrations = dict.fromkeys(ids, Calibration())
+    if settings.fusion != "logistic":
+        fusion = Fusion(ids, settings.fusion, calibrations, floor=settings.floor)
+        return list(calibrations.values()), fusion(photos.scores, photos.detected)
+    weights = unknown_weights(unknown, kinds=1 + int(photos.kinds.max()) if isinstance(unknown, str | int | float) else len(unknown))
+    weight_of_unknown = torch.tensor(weights)[photos.kinds.long()][:, None]
+    targets, weighed = targets_and_weights(photos.states, unknown=weight_of_unknown)
+    logits = log_odds(photos.scores.double()).numpy()
+    seen = evidence(torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double(), floor=settings.floor)
+    judged = logits.copy()
+    for column, id_ in enumerate(ids):
+        told = (logits[:, column], seen[:, column].numpy(), *(t[:, column].double().numpy() for t in (targets, weighed)))
+        positives = int(told[2].sum())
+        if positives < max(2, settings.least_photos) or not told[1].any():
+            continue
+        calibrations[id_] = calibrate(*told, strength=settings.strength)
+        judged[:, column] = held_out_ranks(*told, strength=settings.strength, folds=min(settings.folds, positives))
+    return list(calibrations.values()), torch.from_numpy(judged).sigmoid().float()
+
+
+def measured(choices: list[Choice], photos: Seen, fusion: Fusion, *, unknown: Weighing) -> list[Choice]:
+    """Return the choices with the figures of other photos, the test fold's.
+
+    Args:
+        choices: What validation chose.
+        photos: The test photos, of all labels.
+        fusion: The one in use; labels that do not take the detector are measured as if they did.
+        unknown: What an unknown label counts for.
+    """
+    columns = torch.tensor([fusion.labels.index(choice.label) for choice in choices], dtype=torch.long)
+    some, all_take = photos.of(columns), {choice.label: choice.calibration for choice in choices}
+    as_if = Fusion([choice.label for choice in choices], fusion.way, all_take, floor=fusion.floor)
+    aps = [ap_of(scores, some, unknown=unknown) for scores in (some.scores, as_if(some.scores, some.detected))]
+    positives = (some.states == PRESENT).sum(dim=0).tolist()
+    return [
+        replace(choice, test_photos=count, test_ap_without=without, test_ap_with=fused)
+        for choice, count, without, fused in zip(choices, positives, *aps, strict=True)
+    ]
+
+
+def chosen_figures(choices: list[Choice]) -> dict[str, float]:
+    """Return the choice in a few numbers: candidates, labels that take it, and their mean AP with and without.
+
+    Example:
+        >>> chosen_figures([])
+        {}
+    """
+    if not choices:
+        return {}
+    figures = {"detector/candidates": float(len(choices)), "detector/taken": float(sum(c.is_taken for c in choices))}
+    for name in ("val_ap_without", "val_ap_with", "test_ap_without", "test_ap_with"):
+        values = [getattr(choice, name) for choice in choices if choice.is_taken]
+        known = [value for value in values if value is not None]
+        if known:
+            figures[f"detector/{name}"] = float(np.mean(known))
+    return figures
