@@ -8,7 +8,7 @@ that is cut goes on where its last part ended, and a photo that is in a second d
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,13 @@ def fingerprint(model_sha256: str, framing: Undistorted) -> str:
 
 
 def highest_scores(
-    detector: OnnxDetector, framing: Undistorted, catalog: Catalog, rows: Sequence[int], *, folder: Path, workers: int
+    detector: OnnxDetector,
+    framing: Undistorted,
+    catalog: Catalog,
+    rows: NDArray[np.int64],
+    *,
+    folder: Path,
+    workers: int,
 ) -> NDArray[np.float32]:
     """Return the highest score of every class on some photos, (photos, classes); what is not kept yet is computed.
 
@@ -98,7 +104,7 @@ def highest_scores(
     return np.asarray(scores.reshape(-1, len(detector.classes))[places])
 
 
-def _compute(  # noqa: PLR0917 - all of it is needed
+def _compute(
     detector: OnnxDetector, framing: Undistorted, photos: list[str], ids: list[str], home: Path, *, workers: int
 ) -> None:
     """Look at photos and keep what is seen, part by part; also when it is interrupted."""
@@ -107,7 +113,9 @@ def _compute(  # noqa: PLR0917 - all of it is needed
     try:
         for number, photo in enumerate(_watched(photos, framing, workers=workers)):
             if photo.pixels is None:
-                raise BadPhoto(f"{photo.photo}: {photo.error}; it was readable a moment ago: run again to have it left out")
+                raise BadPhoto(
+                    f"{photo.photo}: {photo.error}; it was readable a moment ago: run again to have it left out"
+                )
             done.append(detector.highest(photo.pixels))
             if time.monotonic() - since > PART_SECONDS:
                 _write(home, ids[begun : number + 1], done)

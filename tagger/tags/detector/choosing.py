@@ -1,5 +1,6 @@
 """Which labels take the detector: those whose average precision on validation it raises."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,30 +83,25 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Some photos as network and detector see them, and what is known about them."""
+    """Some photos as network and detector see the labels that the detector has a class for, and what is known."""
 
     scores: Tensor
-    """Of the network, (photos, labels)."""
+    """Of the network, (photos, candidates)."""
     detected: Tensor
-    """Highest detection scores, (photos, labels)."""
+    """Highest detection scores, (photos, candidates)."""
     states: Tensor
-    """PRESENT, ABSENT or UNKNOWN, (photos, labels)."""
+    """PRESENT, ABSENT or UNKNOWN, (photos, candidates)."""
     kinds: Tensor
     """Kind of each photo, (photos,)."""
 
-    def of(self, columns: Tensor) -> "Seen":
-        """Return the same of some labels."""
-        return Seen(self.scores[:, columns], self.detected[:, columns], self.states[:, columns], self.kinds)
-
 
 def choose(
-    labels: tuple[str, ...], candidates: Tensor, photos: Seen, settings: Choosing, *, unknown: Weighing
-) -> tuple[Fusion, list[Choice]]:
-    """Return the fusion of the labels that gain by the detector, and what was found about each candidate.
+    labels: Sequence[str], photos: Seen, settings: Choosing, *, unknown: Weighing
+) -> tuple[dict[str, Calibration], list[Choice]]:
+    """Return the calibrations of the labels that gain by the detector, and what was found about each candidate.
 
     Args:
-        labels: Ids in column order.
-        candidates: Columns of the labels that the detector has a class for.
+        labels: Ids of the candidates in column order.
         photos: The validation photos.
         settings: How to choose.
         unknown: What an unknown label counts for.
@@ -114,22 +110,20 @@ def choose(
         >>> photos = Seen(torch.tensor([[0.2], [0.3], [0.1]]), torch.tensor([[0.9], [0.0], [0.0]]),
         ...               torch.tensor([[1], [-1], [-1]]), torch.zeros(3, dtype=torch.long))
         >>> settings = Choosing(fusion="maximum", least_photos=1)
-        >>> fusion, (choice,) = choose(("bus",), torch.tensor([0]), photos, settings, unknown="ignore")
+        >>> taken, (choice,) = choose(["bus"], photos, settings, unknown="ignore")
         >>> choice.val_ap_without, choice.val_ap_with, choice.is_taken
         (0.5, 1.0, True)
     """
-    ids, some = [labels[column] for column in candidates.tolist()], photos.of(candidates)
-    calibrations, with_detector = _calibrated(some, settings, unknown=unknown)
-    aps = [ap_of(scores, some, unknown=unknown) for scores in (some.scores, with_detector)]
-    positives = (some.states == PRESENT).sum(dim=0).tolist()
-    seen = (some.detected >= settings.floor).sum(dim=0).tolist()
-    found = zip(ids, positives, seen, *aps, calibrations, strict=True)
+    calibrations, judged = _calibrated(photos, settings, unknown=unknown)
+    aps = [ap_of(scores, photos, unknown=unknown) for scores in (photos.scores, judged)]
+    positives = (photos.states == PRESENT).sum(dim=0).tolist()
+    seen = (photos.detected >= settings.floor).sum(dim=0).tolist()
+    found = zip(labels, positives, seen, *aps, calibrations, strict=True)
     choices = [
         Choice(id_, _gains(without, fused, count, settings), count, detected, without, fused, *told)
         for id_, count, detected, without, fused, told in found
     ]
-    taken = {choice.label: choice.calibration for choice in choices if choice.is_taken}
-    return Fusion(labels, settings.fusion, taken, floor=settings.floor), choices
+    return {choice.label: choice.calibration for choice in choices if choice.is_taken}, choices
 
 
 def ap_of(scores: Tensor, photos: Seen, *, unknown: Weighing) -> list[float | None]:
@@ -155,14 +149,13 @@ def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple
     if settings.fusion != "logistic":
         fusion = Fusion(ids, settings.fusion, calibrations, floor=settings.floor)
         return list(calibrations.values()), fusion(photos.scores, photos.detected)
-    weights = unknown_weights(unknown, kinds=1 + int(photos.kinds.max()) if isinstance(unknown, str | int | float) else len(unknown))
-    weight_of_unknown = torch.tensor(weights)[photos.kinds.long()][:, None]
-    targets, weighed = targets_and_weights(photos.states, unknown=weight_of_unknown)
+    targets, weights = (values.double().numpy() for values in _weighed(photos, unknown=unknown))
     logits = log_odds(photos.scores.double()).numpy()
-    seen = evidence(torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double(), floor=settings.floor)
+    visible = torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double()
+    seen = evidence(visible, floor=settings.floor).numpy()
     judged = logits.copy()
     for column, id_ in enumerate(ids):
-        told = (logits[:, column], seen[:, column].numpy(), *(t[:, column].double().numpy() for t in (targets, weighed)))
+        told = tuple(values[:, column] for values in (logits, seen, targets, weights))
         positives = int(told[2].sum())
         if positives < max(2, settings.least_photos) or not told[1].any():
             continue
@@ -171,36 +164,47 @@ def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple
     return list(calibrations.values()), torch.from_numpy(judged).sigmoid().float()
 
 
-def measured(choices: list[Choice], photos: Seen, fusion: Fusion, *, unknown: Weighing) -> list[Choice]:
+def _weighed(photos: Seen, *, unknown: Weighing) -> tuple[Tensor, Tensor]:
+    """Return targets and weights, (photos, candidates)."""
+    kinds = len(unknown) if not isinstance(unknown, str | int | float) else 1 + int(photos.kinds.max())
+    weights = torch.tensor(unknown_weights(unknown, kinds=kinds))
+    return targets_and_weights(photos.states, unknown=weights[photos.kinds.long()][:, None])
+
+
+def measured(choices: list[Choice], photos: Seen, settings: Choosing, *, unknown: Weighing) -> list[Choice]:
     """Return the choices with the figures of other photos, the test fold's.
 
-    Args:
-        choices: What validation chose.
-        photos: The test photos, of all labels.
-        fusion: The one in use; labels that do not take the detector are measured as if they did.
-        unknown: What an unknown label counts for.
+    Labels that do not take the detector are measured as if they did.
     """
-    columns = torch.tensor([fusion.labels.index(choice.label) for choice in choices], dtype=torch.long)
-    some, all_take = photos.of(columns), {choice.label: choice.calibration for choice in choices}
-    as_if = Fusion([choice.label for choice in choices], fusion.way, all_take, floor=fusion.floor)
-    aps = [ap_of(scores, some, unknown=unknown) for scores in (some.scores, as_if(some.scores, some.detected))]
-    positives = (some.states == PRESENT).sum(dim=0).tolist()
+    all_take = {choice.label: choice.calibration for choice in choices}
+    fusion = Fusion([choice.label for choice in choices], settings.fusion, all_take, floor=settings.floor)
+    fused = fusion(photos.scores, photos.detected)
+    aps = [ap_of(scores, photos, unknown=unknown) for scores in (photos.scores, fused)]
+    positives = (photos.states == PRESENT).sum(dim=0).tolist()
     return [
         replace(choice, test_photos=count, test_ap_without=without, test_ap_with=fused)
         for choice, count, without, fused in zip(choices, positives, *aps, strict=True)
     ]
 
 
-def chosen_figures(choices: list[Choice]) -> dict[str, float]:
+def chosen_figures(choices: Sequence[Choice], unmapped: Mapping[str, int]) -> dict[str, float]:
     """Return the choice in a few numbers: candidates, labels that take it, and their mean AP with and without.
 
+    Args:
+        choices: What was found about every candidate.
+        unmapped: The detector's classes that mean no label.
+
     Example:
-        >>> chosen_figures([])
+        >>> chosen_figures([], {})
         {}
     """
     if not choices:
         return {}
-    figures = {"detector/candidates": float(len(choices)), "detector/taken": float(sum(c.is_taken for c in choices))}
+    figures = {
+        "detector/candidates": float(len(choices)),
+        "detector/taken": float(sum(choice.is_taken for choice in choices)),
+        "detector/classes_without_label": float(len(unmapped)),
+    }
     for name in ("val_ap_without", "val_ap_with", "test_ap_without", "test_ap_with"):
         values = [getattr(choice, name) for choice in choices if choice.is_taken]
         known = [value for value in values if value is not None]

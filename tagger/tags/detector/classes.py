@@ -57,5 +57,7 @@ def class_names(classes: str | Sequence[str]) -> tuple[str, ...]:
         return KNOWN[classes]
     names = tuple(classes)
     if not all(isinstance(name, str) for name in names) or not set(names) - NO_CLASS:
-        raise UserError(f"detector.classes must be a list with at least one name, all of them words, got {names!r:.200}")
+        raise UserError(
+            f"detector.classes must be a list with at least one name, all of them words, got {names!r:.200}"
+        )
     return names

@@ -92,7 +92,7 @@ class Fusion(nn.Module):
     def owed(self, scores: Tensor, detected: Tensor) -> Tensor:
         """Return which scores are the detector's rather than the network's, boolean (photos, labels).
 
-        Where the detection is clearer than the network is sure; with ``logistic``, where it more than doubles the score.
+        Where the detection scores higher than the network; with ``logistic``, where it more than doubles the score.
 
         Example:
             >>> Fusion(["bus"], "maximum", {"bus": Calibration()}).owed(torch.tensor([[0.5]]), torch.tensor([[0.8]]))

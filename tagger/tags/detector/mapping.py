@@ -46,13 +46,15 @@ class ClassMap:
         of_class = tuple(() if name in NO_CLASS else columns.get(name, ()) for name in classes)
         if not any(of_class):
             raise UserError(
-                f"none of the detector's {len(classes)} classes means a label of {taxonomy.name!r}: state what they are "
-                f"called there as `sources: {{{vocabulary}: […]}}` of its labels, or set detector=none"
+                f"none of the detector's {len(classes)} classes means a label of {taxonomy.name!r}: state what they "
+                f"are called there as `sources: {{{vocabulary}: […]}}` of its labels, or set detector=none"
             )
         return cls(taxonomy.ids, of_class)
 
     @classmethod
-    def from_recipe(cls, labels: Sequence[str], classes: Sequence[str], said: Mapping[str, Sequence[str]]) -> "ClassMap":
+    def from_recipe(
+        cls, labels: Sequence[str], classes: Sequence[str], said: Mapping[str, Sequence[str]]
+    ) -> "ClassMap":
         """Build the map again from what `as_recipe` gave."""
         column = {id_: number for number, id_ in enumerate(labels)}
         return cls(tuple(labels), tuple(tuple(column[id_] for id_ in said.get(name, ())) for name in classes))

@@ -1,8 +1,8 @@
 """Any detector that was exported to ONNX with torchvision's signature, run by onnxruntime; nothing here needs torch.
 
 One input, ``image``: float32 [3, height, width], RGB in 0..1, of any size. Three outputs for the N objects found:
-``boxes`` float32 [N, 4], ``labels`` int64 [N] (the numbers of classes), ``scores`` float32 [N] in 0..1. Outputs of other
-names are told apart by their types, which are all different.
+``boxes`` float32 [N, 4], ``labels`` int64 [N] (the numbers of classes), ``scores`` float32 [N] in 0..1. Outputs of
+other names are told apart by their types, which are all different.
 """
 
 import hashlib
@@ -134,8 +134,15 @@ def _input(inputs: Sequence[Any], *, name: str) -> str:
     """Return the name of the picture among a graph's inputs."""
     told = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
     picture = inputs[0] if len(inputs) == 1 else None
-    if picture is None or picture.type != "tensor(float)" or len(picture.shape) != 3 or picture.shape[0] not in (3, None):
-        raise DetectorError(f"{name} must take one image, float32 [3, height, width] in 0..1, as torchvision's do; it takes {told}")
+    if (
+        picture is None
+        or picture.type != "tensor(float)"
+        or len(picture.shape) != 3
+        or picture.shape[0] not in (3, None)
+    ):
+        raise DetectorError(
+            f"{name} must take one image, float32 [3, height, width] in 0..1, as torchvision's do; it takes {told}"
+        )
     if any(isinstance(side, int) for side in picture.shape[1:]):
         raise DetectorError(f"{name} takes pictures of one size only ({told}); export it with dynamic height and width")
     return str(picture.name)

@@ -77,7 +77,9 @@ class OnnxFile(DetectorSettings):
         if not path.is_file():
             raise DetectorError(f"detector.path: {path} does not exist; give a detector that was exported to ONNX")
         if path.stat().st_size >= MAX_BYTES:
-            raise DetectorError(f"detector.path: {path} has {path.stat().st_size:,} bytes; an ONNX file has at most 2 GB")
+            raise DetectorError(
+                f"detector.path: {path} has {path.stat().st_size:,} bytes; an ONNX file has at most 2 GB"
+            )
         return path.read_bytes()
 
 

@@ -26,9 +26,7 @@ ARCHITECTURES = {"ssd300": "ssd300_vgg16", "ssdlite": "ssdlite320_mobilenet_v3_l
 OPSET = 18
 
 
-def build_torchvision(
-    architecture: str, *, weights: str | None, classes: Sequence[str], floor: float
-) -> "nn.Module":
+def build_torchvision(architecture: str, *, weights: str | None, classes: Sequence[str], floor: float) -> "nn.Module":
     """Return a torchvision detector in evaluation mode.
 
     Args:
@@ -46,7 +44,9 @@ def build_torchvision(
     # Not above: a bundle's runtime has neither.
     import torchvision
 
-    settings: dict[str, Any] = {"weights": "DEFAULT"} if weights == "hub" else {"weights": None, "num_classes": len(classes)}
+    settings: dict[str, Any] = (
+        {"weights": "DEFAULT"} if weights == "hub" else {"weights": None, "num_classes": len(classes)}
+    )
     try:
         model = torchvision.models.get_model(
             ARCHITECTURES[architecture], weights_backbone=None, score_thresh=floor, **settings
@@ -96,7 +96,10 @@ def to_onnx(detector: "nn.Module") -> bytes:
                 dynamo=False,
                 input_names=["image"],
                 output_names=["boxes", "labels", "scores"],
-                dynamic_axes={"image": {1: "height", 2: "width"}, **{n: {0: "objects"} for n in ("boxes", "labels", "scores")}},
+                dynamic_axes={
+                    "image": {1: "height", 2: "width"},
+                    **{n: {0: "objects"} for n in ("boxes", "labels", "scores")},
+                },
                 opset_version=OPSET,
             )
         except Exception as error:
@@ -106,9 +109,7 @@ def to_onnx(detector: "nn.Module") -> bytes:
         return path.read_bytes()
 
 
-def exported(
-    architecture: str, *, weights: str | None, classes: Sequence[str], floor: float, folder: Path
-) -> bytes:
+def exported(architecture: str, *, weights: str | None, classes: Sequence[str], floor: float, folder: Path) -> bytes:
     """Return the ONNX graph of a torchvision detector, kept in a folder once it has been made.
 
     Raises:
@@ -147,13 +148,15 @@ def _load_file(model: "nn.Module", path: Path, architecture: str) -> None:
         else:
             content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # a file that is no weights fails in its own way
-        raise DetectorError(f"{path} holds no weights that can be read: {type(error).__name__}: {error:.300}") from error
+        raise DetectorError(
+            f"{path} holds no weights that can be read: {type(error).__name__}: {error:.300}"
+        ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
     wanted = model.state_dict()
     differing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
     if differing:
         raise DetectorError(
             f"{path} does not fit {architecture!r} with {len(wanted)} tensors: {len(differing)} differ, e.g. "
-            f"{differing[0]!r}; detector.classes must name as many classes as it was trained for, the background included"
+            f"{differing[0]!r}; detector.classes must name as many as it was trained for, the background included"
         )
     model.load_state_dict({key: state[key] for key in wanted})
