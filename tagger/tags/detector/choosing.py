@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tagger.data.states import PRESENT, Weighing, targets_and_weights, unknown_weights
-from tagger.tags.detector.calibration import calibrate, held_out_ranks
+from tagger.tags.detector.calibration import Told, calibrate_all, held_out_ranks
 from tagger.tags.detector.fusion import Calibration, Fusion, Way, evidence, log_odds
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision
@@ -21,21 +21,21 @@ class Choosing:
     Args:
         fusion: See `Fusion`.
         floor: Detections below it are none.
-        least_photos: A label with fewer validation photos keeps the network's score.
-        least_gain: Least gain of average precision.
-        folds: Folds by which the logistic calibration is judged: never on photos that it was fitted on.
-        strength: How strongly a calibration holds to the network; see `calibrate`.
+        least_photos: Labels with fewer validation photos decide together.
+        least_gain: Gain of average precision that is needed.
+        folds: Folds by which logistic calibrations are judged: never on photos that they were fitted on.
+        strength: How strongly a label's calibration holds to the one that all labels share.
 
     Raises:
         ValueError: If a setting is outside its range.
     """
 
-    fusion: Way = "logistic"
+    fusion: Way = "noisy_or"
     floor: float = 0.05
     least_photos: int = 5
     least_gain: float = 0.005
     folds: int = 5
-    strength: float = 1.0
+    strength: float = 10.0
 
     def __post_init__(self) -> None:
         Fusion((), self.fusion, floor=self.floor)
@@ -59,6 +59,8 @@ class Choice:
     label: str
     is_taken: bool
     """Whether the label takes the detector."""
+    is_rare: bool
+    """Whether it has so few validation photos that it decided together with the others of that kind."""
     val_photos: int
     """Validation photos that carry the label."""
     val_detected: int
@@ -118,10 +120,11 @@ def choose(
     aps = [ap_of(scores, photos, unknown=unknown) for scores in (photos.scores, judged)]
     positives = (photos.states == PRESENT).sum(dim=0).tolist()
     seen = (photos.detected >= settings.floor).sum(dim=0).tolist()
-    found = zip(labels, positives, seen, *aps, calibrations, strict=True)
+    gains = [None if None in pair else pair[1] - pair[0] for pair in zip(*aps, strict=True)]
+    found = zip(labels, _taken(gains, positives, settings), positives, seen, *aps, calibrations, strict=True)
     choices = [
-        Choice(id_, _gains(without, fused, count, settings), count, detected, without, fused, *told)
-        for id_, count, detected, without, fused, told in found
+        Choice(id_, is_taken, count < settings.least_photos, count, detected, without, fused, *told)
+        for id_, is_taken, count, detected, without, fused, told in found
     ]
     return {choice.label: choice.calibration for choice in choices if choice.is_taken}, choices
 
@@ -136,39 +139,43 @@ def ap_of(scores: Tensor, photos: Seen, *, unknown: Weighing) -> list[float | No
     return [value if known else None for value, known in zip(ap.values.tolist(), ap.counted.tolist(), strict=True)]
 
 
-def _gains(without: float | None, fused: float | None, positives: int, settings: Choosing) -> bool:
-    if without is None or fused is None or positives < settings.least_photos:
-        return False
-    return fused - without > settings.least_gain
+def _taken(gains: Sequence[float | None], positives: Sequence[int], settings: Choosing) -> list[bool]:
+    """Return which labels take the detector.
+
+    What a label with a handful of photos gains is chance. Those labels decide together: all of them take it if their
+    average precision rises on average; also those without any photo, of which nothing else is known.
+    """
+    is_rare = [count < settings.least_photos for count in positives]
+    known = [gain for gain, rare in zip(gains, is_rare, strict=True) if rare and gain is not None]
+    photos = sum(count for count, rare in zip(positives, is_rare, strict=True) if rare)
+    together = photos >= settings.least_photos and bool(known) and float(np.mean(known)) > settings.least_gain
+    return [
+        together if rare else gain is not None and gain > settings.least_gain
+        for gain, rare in zip(gains, is_rare, strict=True)
+    ]
 
 
 def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple[list[Calibration], Tensor]:
     """Return the calibration of every label, and scores by which their fusion is judged, (photos, labels)."""
-    ids = tuple(str(column) for column in range(photos.scores.shape[1]))
-    calibrations = dict.fromkeys(ids, Calibration())
+    ids = [str(column) for column in range(photos.scores.shape[1])]
     if settings.fusion != "logistic":
-        fusion = Fusion(ids, settings.fusion, calibrations, floor=settings.floor)
-        return list(calibrations.values()), fusion(photos.scores, photos.detected)
-    targets, weights = (values.double().numpy() for values in _weighed(photos, unknown=unknown))
-    logits = log_odds(photos.scores.double()).numpy()
-    visible = torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double()
-    seen = evidence(visible, floor=settings.floor).numpy()
-    judged = logits.copy()
-    for column, id_ in enumerate(ids):
-        told = tuple(values[:, column] for values in (logits, seen, targets, weights))
-        positives = int(told[2].sum())
-        if positives < max(2, settings.least_photos) or not told[1].any():
-            continue
-        calibrations[id_] = calibrate(*told, strength=settings.strength)
-        judged[:, column] = held_out_ranks(*told, strength=settings.strength, folds=min(settings.folds, positives))
-    return list(calibrations.values()), torch.from_numpy(judged).sigmoid().float()
+        fusion = Fusion(ids, settings.fusion, dict.fromkeys(ids, Calibration()), floor=settings.floor)
+        return [Calibration()] * len(ids), fusion(photos.scores, photos.detected)
+    told = _told(photos, settings, unknown=unknown)
+    judged = held_out_ranks(told, strength=settings.strength, folds=settings.folds)
+    return calibrate_all(told, strength=settings.strength), torch.from_numpy(judged).sigmoid().float()
 
 
-def _weighed(photos: Seen, *, unknown: Weighing) -> tuple[Tensor, Tensor]:
-    """Return targets and weights, (photos, candidates)."""
+def _told(photos: Seen, settings: Choosing, *, unknown: Weighing) -> Told:
     kinds = len(unknown) if not isinstance(unknown, str | int | float) else 1 + int(photos.kinds.max())
-    weights = torch.tensor(unknown_weights(unknown, kinds=kinds))
-    return targets_and_weights(photos.states, unknown=weights[photos.kinds.long()][:, None])
+    weights = torch.tensor(unknown_weights(unknown, kinds=kinds))[photos.kinds.long()][:, None]
+    visible = torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double()
+    values = (
+        log_odds(photos.scores.double()),
+        evidence(visible, floor=settings.floor),
+        *targets_and_weights(photos.states, unknown=weights),
+    )
+    return Told(*(value.double().numpy() for value in values))
 
 
 def measured(choices: list[Choice], photos: Seen, settings: Choosing, *, unknown: Weighing) -> list[Choice]:
