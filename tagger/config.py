@@ -31,6 +31,7 @@ class TrainConfig:
     loss: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    detector: Any = MISSING
     rules: Any = MISSING
     thresholds: Any = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict)

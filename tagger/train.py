@@ -24,6 +24,9 @@ from tagger.model.module import TaggerModule
 from tagger.model.network import Network
 from tagger.tags.audit import audit_figures
 from tagger.tags.auditing import AuditRules
+from tagger.tags.detector.choosing import chosen_figures
+from tagger.tags.detector.fusing import FuseDetector
+from tagger.tags.detector.looking import Looking
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
@@ -62,26 +65,29 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     network = instantiate(config.network, labels=len(data.taxonomy))
     data.prepare(network.normalisation)
-    module = build_module(config, data, network)
+    looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
+    module = build_module(config, data, network, looking)
     # A misspelled setting of the optimizer speaks up now and not after the features are cached.
     module.optimizer_factory(network)
     facts = run_facts(config, data)
     logger = build_logger(config, run, facts)
     thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
-    audit = AuditRules(config.rules.keep)
-    trainer = build_trainer(config, run, logger, [thresholds, audit, test, history])
+    fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
+    trainer = build_trainer(config, run, logger, [thresholds, fusing, audit, test, history])
     with run_status(logger):
+        unmapped = looking.look(data) if looking else {}
         if module.regime.cached:
             data.cache_features(network.backbone, module.regime.views, trainer.strategy.root_device)
         describe_run(logger, config, run)
         fit_started = time.monotonic()
         trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
         fit_seconds = time.monotonic() - fit_started
-        val_map = evaluate_best(trainer, module, data, run, audit)
+        val_map = evaluate_best(trainer, module, data, run, fusing, audit)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
             result.metrics.update(
-                audit_figures(audit.effects or [])
+                chosen_figures(fusing.choices, unmapped)
+                | audit_figures(audit.effects or [])
                 | {
                     "val/map": val_map,
                     "seconds/fit": fit_seconds,
@@ -96,6 +102,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 contract=thresholds.contract,
                 validation=thresholds.histogram,
                 test=test.scored,
+                detector=fusing.choices,
+                unmapped=unmapped,
                 audit=audit.effects or [],
                 photos=data.names(test.scored.rows),
                 history=history.rows,
@@ -114,7 +122,7 @@ def build_data(config: DictConfig) -> PhotoData:
     return instantiate(config.data, _partial_=True)(cache=cache, seed=config.seed, sampler=instantiate(config.sampler))
 
 
-def build_module(config: DictConfig, data: PhotoData, network: Network) -> TaggerModule:
+def build_module(config: DictConfig, data: PhotoData, network: Network, looking: Looking | None = None) -> TaggerModule:
     """Build what Lightning trains, with the recipe to build its network again."""
     settings: Any = OmegaConf.to_container(config.network, resolve=True)
     recipe = {
@@ -137,6 +145,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network) -> Tagge
         seed=config.seed,
         recipe=recipe,
         rules=instantiate(config.rules).of(data.taxonomy),
+        detector=looking.as_recipe() if looking else None,
     )
 
 
@@ -176,10 +185,15 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
     }
 
 
-def evaluate_best(
-    trainer: pl.Trainer, module: TaggerModule, data: PhotoData, run: RunFolder, audit: AuditRules
+def evaluate_best(  # noqa: PLR0917 - all of it is needed
+    trainer: pl.Trainer,
+    module: TaggerModule,
+    data: PhotoData,
+    run: RunFolder,
+    fusing: FuseDetector,
+    audit: AuditRules,
 ) -> float:
-    """Load the weights of the best epoch, settle their rules and thresholds on validation, score the test fold.
+    """Load the best epoch's weights, settle fusion, rules and thresholds on validation, score the test fold.
 
     Returns:
         The validation mAP.
@@ -191,13 +205,19 @@ def evaluate_best(
     best = torch.load(run.checkpoints / "best.ckpt", map_location=module.device, weights_only=True)
     module.load_state_dict(best["state_dict"])
     trainer.validate(module, data, verbose=False)
-    if audit.switch_off(module):
+    if is_fused := fusing.fuse(module):
+        # The relations are judged by the scores that they are applied to.
+        audit.again()
+        trainer.validate(module, data, verbose=False)
+    if is_pruned := audit.switch_off(module):
         # The thresholds belong to the scores of the rules that are left.
         trainer.validate(module, data, verbose=False)
-        if trainer.is_global_zero:
-            module.on_save_checkpoint(best)
-            with written_whole(run.checkpoints / "best.ckpt") as file:
-                torch.save(best, file)
+    if (is_fused or is_pruned) and trainer.is_global_zero:
+        if is_fused:
+            fusing.keep_model(run.path)
+        module.on_save_checkpoint(best)
+        with written_whole(run.checkpoints / "best.ckpt") as file:
+            torch.save(best, file)
     val_map = trainer.callback_metrics["val/map"].item()
     trainer.test(module, data, verbose=False)
     return val_map

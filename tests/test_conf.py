@@ -42,6 +42,7 @@ NEEDED = {
     ("network", "timm"): ["network.backbone=test_efficientnet", "network.weights=null"],
     ("network", "resnet18"): ["network.weights=null"],
     ("network", "resnet50"): ["network.weights=null"],
+    ("detector", "onnx"): ["detector.path=coco.onnx"],
     ("trainer", "ddp"): ["trainer.accelerator=cpu"],
     ("trainer", "gpu"): ["trainer.accelerator=cpu"],
 }
@@ -70,7 +71,7 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
         data = build_data(config)
         network = instantiate(config.network, labels=len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "loss", "rules", "thresholds"):
+        for group in ("regime", "loss", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -218,6 +219,7 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("defaults: [override /loss: focal]\nloss: {gama: 1.5}", "gama"),
         ("optimizer: {lrr: 0.1}", "lrr"),
         ("schedule: {warmpu: 0.1}", "warmpu"),
+        ("detector: {flor: 0.1}\ndefaults: [override /detector: onnx]", "flor"),
         ("rules: {poling: max}", "poling"),
         ("thresholds: {precission: 0.9}", "precission"),
         ("callbacks: {early_stopping: {patiance: 3}}\ndefaults: [override /callbacks: [early_stopping]]", "patiance"),

@@ -19,6 +19,8 @@ class Batch(NamedTuple):
     """(path, reason) of photos that could not be read and are not in the batch."""
     kinds: Tensor | None = None
     """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
+    detected: Tensor | None = None
+    """float32 (batch, labels): highest detection score of each label, 0 where there is none; None: nobody looked."""
 
 
 class Example(NamedTuple):
@@ -29,6 +31,7 @@ class Example(NamedTuple):
     row: int
     error: tuple[str, str] | None = None
     kind: int = 0
+    detected: Tensor | None = None
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -46,10 +49,12 @@ def collate(examples: list[Example]) -> Batch:
     bad = tuple(example.error for example in examples if example.error is not None)
     if not good:
         raise RuntimeError(f"none of the {len(examples)} photos of a batch can be read; the first: {bad[0]}")
+    detected = [example.detected for example in good if example.detected is not None]
     return Batch(
         torch.stack([example.input for example in good if example.input is not None]),
         torch.stack([example.states for example in good]),
         torch.tensor([example.row for example in good]),
         bad,
         torch.tensor([example.kind for example in good]),
+        torch.stack(detected) if detected else None,
     )

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tagger.data.batch import Batch, collate
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, Catalog
-from tagger.data.dataset import FeatureDataset, PhotoDataset, dense_states
+from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
 from tagger.data.loader import ResumableLoader
@@ -111,6 +111,8 @@ class PhotoData(pl.LightningDataModule):
         self.sampler = sampler
         self.rejected: list[tuple[str, str]] = []
         self.views: list[np.ndarray] = []
+        self.detected: Looked | None = None
+        """What a detector sees on the photos that validate and test; None: none looks."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -292,7 +294,7 @@ class PhotoData(pl.LightningDataModule):
 
     def _evaluation(self, rows: np.ndarray) -> DataLoader[Batch]:
         sampler = EvalSampler(len(rows), batch_size=self.batch_size, **self._shard())
-        dataset = self._dataset(rows, self.plain, self.views[:1])
+        dataset = self._dataset(rows, self.plain, self.views[:1], detected=self.detected)
         return DataLoader(dataset, batch_sampler=sampler, **self._loading(dataset))
 
     def _sampler(self, *, rank: int, world_size: int) -> ReplicationSampler:
@@ -305,10 +307,13 @@ class PhotoData(pl.LightningDataModule):
             world_size=world_size,
         )
 
-    def _dataset(self, rows: np.ndarray, transform: Transform, views: list[np.ndarray]) -> Dataset[Any]:
+    def _dataset(
+        self, rows: np.ndarray, transform: Transform, views: list[np.ndarray], *, detected: Looked | None = None
+    ) -> Dataset[Any]:
+        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, "detected": detected}
         if views:
-            return FeatureDataset(self.catalog, rows, views, seed=self.seed, kinds=self.kinds)
-        return PhotoDataset(self.catalog, rows, transform, seed=self.seed, kinds=self.kinds)
+            return FeatureDataset(self.catalog, rows, views, **shared)
+        return PhotoDataset(self.catalog, rows, transform, **shared)
 
     def _loading(self, dataset: Dataset[Any]) -> dict[str, Any]:
         """Return the DataLoader's settings: features lie in memory, and workers would only copy them."""

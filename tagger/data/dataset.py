@@ -14,6 +14,9 @@ from tagger.data.photo import BadPhoto
 from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
 
+Looked = Callable[[np.ndarray], np.ndarray]
+"""Catalog rows → the highest detection score of every label on them, float32 (rows, labels)."""
+
 
 class PhotoDataset(Dataset[Example]):
     """Photos decoded, augmented and normalised when they are asked for.
@@ -29,11 +32,13 @@ class PhotoDataset(Dataset[Example]):
         *,
         seed: int,
         kinds: np.ndarray | None = None,
+        detected: Looked | None = None,
     ) -> None:
         # Arrow buffers and arrays: forked workers share their pages, because nothing touches a reference count.
         self.catalog = catalog
         self.rows = rows
         self.kinds = kinds
+        self.detected = detected
         self.transform = transform
         self.seed = seed
 
@@ -46,9 +51,10 @@ class PhotoDataset(Dataset[Example]):
         states = torch.from_numpy(dense_states(self.catalog.states, np.array([row]))[0])
         place = self.catalog.place(row)
         kind = 0 if self.kinds is None else int(self.kinds[row])
+        detected = None if self.detected is None else torch.from_numpy(self.detected(np.array([row]))[0])
         try:
             with seeded(draw_seed(self.seed, number)):
-                return Example(self.transform(place), states, row, kind=kind)
+                return Example(self.transform(place), states, row, kind=kind, detected=detected)
         except BadPhoto as error:
             return Example(None, states, row, error=(place, str(error)))
 
@@ -64,9 +70,11 @@ class FeatureDataset(Dataset[Batch]):
         *,
         seed: int,
         kinds: np.ndarray | None = None,
+        detected: Looked | None = None,
     ) -> None:
         self.states = catalog.states
         self.kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
+        self.detected = detected
         self.rows = rows
         self.views = views
         self.seed = seed
@@ -84,7 +92,8 @@ class FeatureDataset(Dataset[Batch]):
             features[chosen == view] = array[rows[chosen == view]]
         states = torch.from_numpy(dense_states(self.states, rows))
         kinds = torch.from_numpy(self.kinds[rows].astype(np.int64))
-        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows), kinds=kinds)
+        detected = None if self.detected is None else torch.from_numpy(self.detected(rows))
+        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows), kinds=kinds, detected=detected)
 
 
 def dense_states(states: csr_array, rows: np.ndarray) -> np.ndarray:

@@ -15,12 +15,20 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from tagger.data.framing import Framing
-from tagger.data.photo import BadPhoto
+from tagger.data.photo import BadPhoto, PhotoFile
+
+
+class Framing(Protocol):
+    """What makes a picture of a photo."""
+
+    def framed(self, photo: PhotoFile) -> Image.Image: ...
+
 
 # The framing of this process, if it is a decoder.
 _FRAMING: list[Framing] = []
@@ -32,7 +40,7 @@ class Framed:
 
     photo: str
     pixels: NDArray[np.uint8] | None
-    """(size, size, 3)."""
+    """(height, width, 3)."""
     error: str = ""
 
 
@@ -41,7 +49,7 @@ def framed(photos: Iterable[str], framing: Framing, *, workers: int, ahead: int)
 
     Args:
         photos: Paths or URLs; they are asked for as they are needed.
-        framing: How to make them square.
+        framing: How to make pictures of them.
         workers: Processes; 0 decodes in this one.
         ahead: Photos that are decoded or wait to be taken at any time.
     """

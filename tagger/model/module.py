@@ -1,7 +1,7 @@
 """The LightningModule: it assembles network, loss, optimizer and metrics, and decides nothing itself."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -15,6 +15,7 @@ from tagger.errors import UserError
 from tagger.model.network import Network
 from tagger.model.regime import Regime
 from tagger.model.schedule import planned_steps
+from tagger.tags.detector.fusion import Calibration, Fusion, Way
 from tagger.tags.histogram import ScoreHistogram
 from tagger.tags.metrics import mean_average_precision
 from tagger.tags.rules import Rules
@@ -22,6 +23,17 @@ from tagger.tags.rules import Rules
 
 class NotFiniteLossError(UserError):
     """The loss became NaN or infinite; the message names the step and the photos of the batch."""
+
+
+class Steps(NamedTuple):
+    """The scores of a batch on their way, all (batch, labels) in 0..1."""
+
+    network: Tensor
+    """Of the network alone."""
+    fused: Tensor
+    """With what a detector saw: what relations are applied to."""
+    scores: Tensor
+    """What comes out of the whole chain: what is measured, and what thresholds are fitted on."""
 
 
 class TaggerModule(pl.LightningModule):
@@ -38,6 +50,7 @@ class TaggerModule(pl.LightningModule):
         seed: Seed of dropout, which is a function of (seed, step): the same after a resume.
         recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
         rules: What completes the scores before they are measured and thresholds are fitted; None: nothing does.
+        detector: What a checkpoint must say of the detector whose detections the batches hold, as plain values.
     """
 
     thresholds: Tensor
@@ -55,6 +68,7 @@ class TaggerModule(pl.LightningModule):
         seed: int,
         recipe: dict[str, Any],
         rules: Rules | None = None,
+        detector: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -66,7 +80,11 @@ class TaggerModule(pl.LightningModule):
         self.register_buffer("unknown_weights", torch.tensor(self.unknown), persistent=False)
         self.seed = seed
         self.recipe = recipe
-        self.rules = rules or Rules([label["id"] for label in recipe["labels"]])
+        ids = [label["id"] for label in recipe["labels"]]
+        self.rules = rules or Rules(ids)
+        self.detector = dict(detector or {})
+        # Nothing is taken before validation has judged the trained network.
+        self.fusion = Fusion(ids)
         labels = network.head.out_features
         self.register_buffer("thresholds", torch.full((labels,), 0.5))
         self.validation = ScoreHistogram(labels, kinds=len(self.unknown))
@@ -75,9 +93,23 @@ class TaggerModule(pl.LightningModule):
         # Lightning starts a fit in whatever mode the module is in.
         self.train()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the scores (batch, labels), 0..1, of photos (batch, 3, height, width)."""
-        return self.rules(self.network(images).float().sigmoid())
+    def forward(self, images: Tensor, detected: Tensor | None = None) -> Tensor:
+        """Return the scores (batch, labels), 0..1, of photos (batch, 3, height, width) and what a detector saw."""
+        return self.steps(self.network(images), detected).scores
+
+    def steps(self, logits: Tensor, detected: Tensor | None) -> Steps:
+        """Take logits (batch, labels) through the chain: sigmoid, fusion, relations."""
+        scores = logits.float().sigmoid()
+        if not self.fusion.taken:
+            return Steps(scores, scores, self.rules(scores))
+        if detected is None:
+            raise ValueError(f"{len(self.fusion.taken)} labels take a detector: say what it saw, zeros if nothing")
+        fused = self.fusion(scores, detected)
+        return Steps(scores, fused, self.rules(fused))
+
+    def take_detector(self, way: Way, taken: Mapping[str, Calibration], *, floor: float) -> None:
+        """Let some labels take the detector from now on."""
+        self.fusion = Fusion(self.fusion.labels, way, taken, floor=floor).to(self.thresholds.device)
 
     def train(self, mode: bool = True) -> "TaggerModule":
         """Keep a frozen backbone in evaluation mode: its batch norms must not drift."""
@@ -105,11 +137,12 @@ class TaggerModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.validation.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Measure what comes out of the whole chain; return the network's own scores, by which rules are audited."""
-        scores = self.logits(batch).float().sigmoid()
-        self.validation.update(self.rules(scores), batch.states, batch.kinds)
-        return scores
+    # Lightning hands on what a step returns, whatever it is.
+    def validation_step(self, batch: Batch, batch_idx: int) -> Steps:  # type: ignore[override]
+        """Measure what comes out of the whole chain; return its steps, by which each of them is judged."""
+        steps = self.steps(self.logits(batch), batch.detected)
+        self.validation.update(steps.scores, batch.states, batch.kinds)
+        return steps
 
     def on_validation_epoch_end(self) -> None:
         # Every process holds the sum over all processes: nothing is left to reduce.
@@ -120,10 +153,10 @@ class TaggerModule(pl.LightningModule):
     def on_test_epoch_start(self) -> None:
         self.test.reset()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        scores = self.rules(self.logits(batch).float().sigmoid())
-        self.test.update(scores, batch.states, batch.kinds)
-        return scores
+    def test_step(self, batch: Batch, batch_idx: int) -> Steps:  # type: ignore[override]
+        steps = self.steps(self.logits(batch), batch.detected)
+        self.test.update(steps.scores, batch.states, batch.kinds)
+        return steps
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = self.optimizer_factory(self.network)
@@ -135,7 +168,8 @@ class TaggerModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         rules = {"rules": self.rules.as_recipe()} if self.rules.relations else {}
-        checkpoint["recipe"] = self.recipe | rules
+        detector = {"detector": self.detector | self.fusion.as_recipe()} if self.fusion.taken else {}
+        checkpoint["recipe"] = self.recipe | rules | detector
         # An averaging callback has put its own copy here, which may be older than the last fit.
         checkpoint["state_dict"]["thresholds"] = self.thresholds.clone()
 

@@ -38,7 +38,7 @@ class AuditRules(Callback):
     ) -> None:
         if self._is_due(trainer):
             kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
-            self._parts.append(tuple(tensor.cpu() for tensor in (batch.rows, outputs, batch.states, kinds)))
+            self._parts.append(tuple(tensor.cpu() for tensor in (batch.rows, outputs.fused, batch.states, kinds)))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._is_due(trainer):
@@ -61,6 +61,10 @@ class AuditRules(Callback):
             kinds=kinds[order],
         )
         self._parts = []
+
+    def again(self) -> None:
+        """Audit at the next validation once more: the scores that the relations are applied to have changed."""
+        self.effects = None
 
     def switch_off(self, module: TaggerModule) -> bool:
         """Switch off what harms, if that is asked for; return whether the module's rules have changed."""

@@ -70,6 +70,8 @@ def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Tabl
     ]
     if "states/train_photos" in metrics:
         grid.add_row("trained on", states_line(metrics))
+    if "detector/candidates" in metrics:
+        grid.add_row("detector", detector_line(metrics))
     if "rules/relations" in metrics:
         grid.add_row("relations", relations_line(metrics))
     grid.add_row("labels", Text(" · ").join(Text(text, style=colour) for text, colour in counts))
@@ -88,6 +90,22 @@ def states_line(metrics: Mapping[str, float]) -> str:
         f"{metrics[f'states/train_{name}']:,.0f} {name}" for name in ("photos", "present", "absent", "unknown")
     )
     return f"{photos} · {present} · {absent} · {unknown}, each weighing {metrics['states/unknown_weight']:.2g}"
+
+
+def detector_line(metrics: Mapping[str, float]) -> str:
+    """Return how many labels take the detector, and what that gives them on the test fold.
+
+    Example:
+        >>> counts = {"taken": 12.0, "candidates": 20.0, "test_ap_without": 0.61, "test_ap_with": 0.7}
+        >>> detector_line({f"detector/{name}": count for name, count in counts.items()})
+        'taken by 12 of 20 labels · their test AP 0.610 → 0.700'
+    """
+    taken, candidates = (f"{metrics[f'detector/{name}']:,.0f}" for name in ("taken", "candidates"))
+    line = f"taken by {taken} of {candidates} labels"
+    if "detector/test_ap_with" not in metrics:
+        return line
+    without, fused = (number(metrics.get(f"detector/test_ap_{name}")) for name in ("without", "with"))
+    return f"{line} · their test AP {without} → {fused}"
 
 
 def relations_line(metrics: Mapping[str, float]) -> str:

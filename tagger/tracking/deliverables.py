@@ -3,16 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from tagger.atomic import write_text
 from tagger.data.states import unknown_weights
 from tagger.tags.audit import Effect
+from tagger.tags.detector.choosing import Choice
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import curves
 from tagger.tags.thresholds import Contract
 from tagger.tracking.curves_json import write_curves
+from tagger.tracking.detector_csv import write_choices
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report
@@ -31,14 +34,19 @@ def write_deliverables(
     history: Sequence[Mapping[str, float]],
     bad_photos: Sequence[tuple[str, str]],
     facts: Mapping[str, str],
+    detector: Sequence[Choice] = (),
+    unmapped: Mapping[str, int] = MappingProxyType({}),
     audit: Sequence[Effect] = (),
 ) -> None:
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
 
-    ``validation`` is what the contract was fitted on. ``rules.csv`` is there only if relations were applied.
+    ``validation`` is what the contract was fitted on. ``detector.csv`` is there only if a detector looked at the
+    photos, ``rules.csv`` only if relations were applied.
     """
     write_labels(folder / "labels.csv", result.labels)
     write_curves(folder / "curves.json", [label.id for label in result.labels], validation, contract)
+    if detector:
+        write_choices(folder / "detector.csv", detector)
     if audit:
         write_audit(folder / "rules.csv", audit)
     weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))
@@ -69,6 +77,8 @@ def write_deliverables(
         bad_photos=bad_photos,
         target_precision=contract.target.precision,
         target_recall=contract.target.recall,
+        detector=detector,
+        unmapped=unmapped,
         audit=audit,
     )
     write_text(folder / "metrics.json", json.dumps(result.metrics, indent=1, sort_keys=True))

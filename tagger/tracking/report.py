@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from markupsafe import Markup
@@ -19,6 +20,7 @@ from tagger.atomic import write_text
 from tagger.pages.template import page_template
 from tagger.pages.thumbnails import load_thumbnails, style_rules
 from tagger.tags.audit import Effect
+from tagger.tags.detector.choosing import Choice
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, Rows, chosen_rows, worst_mistakes
@@ -81,6 +83,8 @@ def write_report(
     bad_photos: Sequence[tuple[str, str]],
     target_precision: float | None = None,
     target_recall: float | None = None,
+    detector: Sequence[Choice] = (),
+    unmapped: Mapping[str, int] = MappingProxyType({}),
     audit: Sequence[Effect] = (),
     examples: int = 4,
     thumbnail_limit: int = 800,
@@ -104,6 +108,8 @@ def write_report(
         bad_photos: Path and reason of every photo that was skipped.
         target_precision: Drawn as a dashed line where given.
         target_recall: Drawn as a dashed line where given.
+        detector: What a detector gives each label that it has a class for; without any the section is left out.
+        unmapped: Its classes that mean no label, and on how many photos each was clearly seen.
         audit: What each relation did on validation; without any the section is left out.
         examples: Most photos of each kind of mistake and label.
         thumbnail_limit: Most photos embedded, about 5 kB each; the worst mistake of every label comes first. What
@@ -152,10 +158,20 @@ def write_report(
         bad_photos=bad_photos,
         target_precision=target_precision,
         target_recall=target_recall,
+        # Labels that take the detector first, then what gains most.
+        detector=sorted(detector, key=lambda choice: (not choice.is_taken, -gain(choice))),
+        unmapped=unmapped,
         # What harms first, then what changed most.
         audit=sorted(audit, key=lambda effect: (not effect.is_harmful, -effect.tags)),
     )
     write_text(path, page)
+
+
+def gain(choice: Choice) -> float:
+    """Return by how much the detector raises a label's average precision on validation; −1 where nobody knows."""
+    if choice.val_ap_with is None or choice.val_ap_without is None:
+        return -1.0
+    return choice.val_ap_with - choice.val_ap_without
 
 
 def check_shapes(

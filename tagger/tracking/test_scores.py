@@ -49,7 +49,7 @@ class TestScores(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
-        tensors: tuple[torch.Tensor, ...] = (batch.rows, outputs, batch.states, kinds.to(torch.int8))
+        tensors: tuple[torch.Tensor, ...] = (batch.rows, outputs.scores, batch.states, kinds.to(torch.int8))
         self._parts.append(tuple(tensor.cpu().numpy() for tensor in tensors))
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,0 +1,90 @@
+"""Logistic calibrations fitted on photos: how much the network's score and a detection tell of each label.
+
+A calibration minimises the weighted cross-entropy of sigmoid(network · l + detection · e + shift), where l is the logit
+of the network's score and e the evidence of the best detection. First one is fitted that all labels share; then one for
+each label, with strength / 2 · |calibration − shared|² added: a label with few photos stays near what is true of all.
+
+Neither weight may be negative. Without that limit a label with a handful of photos learns that being seen speaks
+against it; with it, fusion is monotone whatever the photos say.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from tagger.tags.detector.fusion import Calibration
+
+Floats = NDArray[np.float64]
+
+NETWORK_ALONE = Calibration(1.0, 0.0, 0.0)
+
+
+class Told(NamedTuple):
+    """What network and detector say, and what is so; all of shape (photos,) or (photos, labels)."""
+
+    logits: Floats
+    """Of the network's scores."""
+    seen: Floats
+    """Evidence of the best detections, 0 where there is none."""
+    targets: Floats
+    """1 where the photo carries the label, else 0."""
+    weights: Floats
+    """What it weighs."""
+
+    def at(self, index: Any) -> "Told":
+        """Return a part of the photos and labels."""
+        return Told(*(values[index] for values in self))
+
+
+def calibrate(told: Told, *, towards: Calibration = NETWORK_ALONE, strength: float) -> Calibration:
+    """Return the calibration of one label, or of all labels together.
+
+    Args:
+        told: Of any shape.
+        towards: What it holds to.
+        strength: How strongly; at least 0.
+
+    Example:
+        >>> told = Told(*map(np.array, ([-2.0, -2.0, -2.0], [3.0, 3.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0])))
+        >>> calibrate(told, strength=0.1).detection > 1
+        True
+    """
+    logits, seen, targets, weights = (values.ravel() for values in told)
+    features = np.stack([logits, seen, np.ones_like(logits)], axis=1)
+    anchor, signs = np.array(towards), np.where(targets > 0, 1.0, -1.0)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        margins = signs * (features @ parameters)
+        away = parameters - anchor
+        value = float(weights @ np.logaddexp(0, -margins) + strength / 2 * away @ away)
+        return value, features.T @ (-weights * signs * expit(-margins)) + strength * away
+
+    found = minimize(loss, anchor, jac=True, method="L-BFGS-B", bounds=[(0, None), (0, None), (None, None)])
+    return Calibration(*found.x.tolist())
+
+
+def calibrate_all(told: Told, *, strength: float) -> list[Calibration]:
+    """Return the calibration of every label, each holding to the one that all share."""
+    shared = calibrate(told, strength=1.0)
+    labels = range(told.logits.shape[1])
+    return [calibrate(told.at((slice(None), label)), towards=shared, strength=strength) for label in labels]
+
+
+def held_out_ranks(told: Told, *, strength: float, folds: int, seed: int = 0) -> Floats:
+    """Return by what photos rank if each is calibrated without being looked at, (photos, labels).
+
+    The photos are dealt into folds; each fold is ranked by calibrations of the others. A rank is
+    l + detection / network · e: dividing by the network's weight leaves out what differs between folds without changing
+    the order within them (scale and shift), and makes the ranks comparable with each other and with l itself.
+    """
+    fold = np.random.default_rng(seed).permutation(len(told.logits)) % folds
+    ranks = np.empty_like(told.logits)
+    for number in range(folds):
+        out = fold == number
+        calibrations = calibrate_all(told.at(~out), strength=strength)
+        relative = [one.detection / max(one.network, 1e-3) for one in calibrations]
+        ranks[out] = told.logits[out] + np.array(relative) * told.seen[out]
+    return ranks
