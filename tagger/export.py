@@ -21,11 +21,11 @@ from tagger.errors import UserError, shown_plainly
 from tagger.tags.bundle import write_bundle
 from tagger.tags.delivery import Run, Trained, describe, read_run, read_trained, told_of
 from tagger.tags.graph import build_graph, compare
+from tagger.tags.looking import looked_at, pace
 from tagger.tags.model_card import model_card
 from tagger.tags.quantisation import quantised, with_thresholds
-from tagger.tags.remeasuring import Remeasured, batches, remeasure
+from tagger.tags.remeasuring import Remeasured, remeasure
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging import pace
 from tagger.tracking.curves_json import short_curves
 from tagger.train import build_data
 
@@ -47,7 +47,7 @@ def main(config: DictConfig) -> None:
         manifest = describe(trained, run)
         model = build_graph(trained.chain, size=trained.recipe["size"])
         photos = list(islice(photos_to_compare(config, run), COMPARED))
-        comparison = compare(Tagger(manifest, model), trained.chain, photos)
+        comparison = compare(Tagger(manifest, model, detector=trained.detector), trained.chain, photos)
         console = Console(soft_wrap=True)
         console.print(
             f"compared with the checkpoint on random pixels and {comparison.photos} photos: "
@@ -58,7 +58,7 @@ def main(config: DictConfig) -> None:
             trained, run, model = in_integers(trained, run, model, console)
             manifest, is_told = replace(describe(trained, run), precision="int8"), True
         card = model_card(manifest, name=path.stem, metrics=run.metrics if is_told else {})
-        write_bundle(path, manifest, model=model, card=card)
+        write_bundle(path, manifest, model=model, card=card, detector=trained.detector)
         if not is_told:
             console.print(
                 "without verdicts and figures: no labels.csv tells of this checkpoint; a run's tells of best.ckpt"
@@ -77,10 +77,12 @@ def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> t
     config = OmegaConf.create(run.config)
     data, target = build_data(config), instantiate(config.thresholds)
     data.prepare(trained.chain.network.normalisation)
-    chosen, plain = pace(None, None), Tagger(describe(trained, run), model)
+    chosen, plain = pace(), Tagger(describe(trained, run), model, detector=trained.detector)
     calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]
-    seen = batches(plain, data.names(np.sort(calibration)), chosen)
-    small = quantised(model, (pixels for pixels, _ in seen if len(pixels)))
+    calibrating = looked_at(data.names(np.sort(calibration)), plain, chosen)
+    small = quantised(
+        model, [plain.inputs(looked.pixels, looked.detected) for looked in calibrating if len(looked.pixels)]
+    )
     with console.status("scoring the validation and test photos with both graphs"):
         before, after = (remeasure(tagger, data, target, chosen) for tagger in (plain, plain.with_graph(small)))
     console.print(cost(before, after, sizes=(len(model), len(small))))

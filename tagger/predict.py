@@ -19,9 +19,10 @@ from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
 from tagger.errors import UserError, shown_plainly
 from tagger.pages.visible import visible
+from tagger.tags.looking import pace
 from tagger.tags.runtime import Tagger
 from tagger.tags.tag_file import TagFile, TaggedPhoto
-from tagger.tags.tagging import pace, tagged
+from tagger.tags.tagging import tagged
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="predict")

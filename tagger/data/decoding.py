@@ -30,8 +30,10 @@ class Framing(Protocol):
     def framed(self, photo: PhotoFile) -> Image.Image: ...
 
 
-# The framing of this process, if it is a decoder.
-_FRAMING: list[Framing] = []
+Framings = tuple[Framing, Framing | None]
+
+# The framings of this process, if it is a decoder.
+_FRAMINGS: list[Framings] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +44,13 @@ class Framed:
     pixels: NDArray[np.uint8] | None
     """(height, width, 3)."""
     error: str = ""
+    beside: NDArray[np.uint8] | None = None
+    """The same photo in the other framing, if one was asked for."""
 
 
-def framed(photos: Iterable[str], framing: Framing, *, workers: int, ahead: int) -> Iterator[Framed]:
+def framed(
+    photos: Iterable[str], framing: Framing, *, workers: int, ahead: int, beside: Framing | None = None
+) -> Iterator[Framed]:
     """Yield every photo framed, in order.
 
     Args:
@@ -52,21 +58,23 @@ def framed(photos: Iterable[str], framing: Framing, *, workers: int, ahead: int)
         framing: How to make pictures of them.
         workers: Processes; 0 decodes in this one.
         ahead: Photos that are decoded or wait to be taken at any time.
+        beside: How to make a second picture of each.
     """
+    framings = (framing, beside)
     if workers == 0:
-        yield from (_frame(framing, photo) for photo in photos)
+        yield from (_frame(framings, photo) for photo in photos)
         return
     rest = iter(photos)
     while True:
         pending: deque[tuple[str, Future[Framed]]] = deque()
-        pool = _pool(framing, workers)
+        pool = _pool(framings, workers)
         try:
             yield from _through(pool, rest, pending, ahead)
             return
         except BrokenProcessPool:
             pool.shutdown(wait=False, cancel_futures=True)
             while pending:
-                yield _alone(framing, pending.popleft()[0])
+                yield _alone(framings, pending.popleft()[0])
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -91,25 +99,25 @@ def _first(pending: deque[tuple[str, "Future[Framed]"]]) -> Framed:
     return result
 
 
-def _alone(framing: Framing, photo: str) -> Framed:
-    with _pool(framing, 1) as pool:
+def _alone(framings: Framings, photo: str) -> Framed:
+    with _pool(framings, 1) as pool:
         try:
             return pool.submit(_frame_here, photo).result()
         except BrokenProcessPool:
             return Framed(photo, None, "the process that decoded it died: a crash, or no memory")
 
 
-def _pool(framing: Framing, workers: int) -> ProcessPoolExecutor:
+def _pool(framings: Framings, workers: int) -> ProcessPoolExecutor:
     # A plain fork would copy a process in the middle of what its threads (the network's) are doing.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
         context.set_forkserver_preload([__name__])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_become_decoder, initargs=(framing,))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_become_decoder, initargs=(framings,))
 
 
-def _become_decoder(framing: Framing) -> None:
-    _FRAMING[:] = [framing]
+def _become_decoder(framings: Framings) -> None:
+    _FRAMINGS[:] = [framings]
     # Ctrl-C is for the command, which then ends its decoders.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -124,11 +132,13 @@ def _end_with(sentinel: int) -> None:
 
 
 def _frame_here(photo: str) -> Framed:
-    return _frame(_FRAMING[0], photo)
+    return _frame(_FRAMINGS[0], photo)
 
 
-def _frame(framing: Framing, photo: str) -> Framed:
+def _frame(framings: Framings, photo: str) -> Framed:
+    framing, beside = framings
     try:
-        return Framed(photo, np.asarray(framing.framed(photo)))
+        pixels = np.asarray(framing.framed(photo))
+        return Framed(photo, pixels, beside=None if beside is None else np.asarray(beside.framed(photo)))
     except BadPhoto as error:
         return Framed(photo, None, str(error).removeprefix(f"{photo}: "))

@@ -1,9 +1,10 @@
 """The bundle: one file or folder that holds everything it takes to tag photos, and nothing that could run.
 
-A bundle is ``manifest.json``, ``model.onnx`` and ``card.md``, in a folder or in a ZIP archive without compression. The
-manifest names every other file with its size and SHA-256. A bundle may come from anywhere, so reading it trusts
-nothing: files are taken into memory under the names below and no others, none is larger than it says, none is written
-to the disk, and none is unpickled. The hashes find damage, not forgery: who can change the model can change its hash.
+A bundle is ``manifest.json``, ``model.onnx``, ``card.md`` and, if labels take a detector, ``detector.onnx``, in a
+folder or in a ZIP archive without compression. The manifest names every other file with its size and SHA-256. A bundle
+may come from anywhere, so reading it trusts nothing: files are taken into memory under the names above and no others,
+none is larger than it says, none is written to the disk, and none is unpickled. The hashes find damage, not forgery:
+who can change the model can change its hash.
 """
 
 import hashlib
@@ -20,12 +21,12 @@ from tagger.atomic import written_whole
 from tagger.errors import UserError
 from tagger.tags.manifest import Manifest, ManifestError
 
-MANIFEST, MODEL, CARD = "manifest.json", "model.onnx", "card.md"
+MANIFEST, MODEL, CARD, DETECTOR = "manifest.json", "model.onnx", "card.md", "detector.onnx"
 FILES = (MODEL, CARD)
-"""What a bundle holds beside its manifest."""
+"""What a bundle holds beside its manifest, and beside a detector if it has one."""
 
 # An ONNX file holds its weights up to 2 GiB; beyond, they lie in other files, which a bundle has not.
-LIMITS = {MANIFEST: 64 * 2**20, MODEL: 2**31, CARD: 16 * 2**20}
+LIMITS = {MANIFEST: 64 * 2**20, MODEL: 2**31, CARD: 16 * 2**20, DETECTOR: 2**31}
 """Most bytes of each file."""
 
 # How ONNX (protobuf) says that weights lie in another file: an entry with the key "location".
@@ -44,6 +45,8 @@ class Bundle:
     model: bytes
     """The ONNX graph with its weights."""
     card: str
+    detector: bytes | None = None
+    """The ONNX graph that sees small objects."""
 
 
 def is_archive(path: Path) -> bool:
@@ -56,13 +59,15 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() in (".tagger", ".zip")
 
 
-def write_bundle(path: Path, manifest: Manifest, *, model: bytes, card: str) -> None:
+def write_bundle(path: Path, manifest: Manifest, *, model: bytes, card: str, detector: bytes | None = None) -> None:
     """Write a bundle, whole or not at all: a file if the name ends in .tagger or .zip, else a folder.
 
     Raises:
         UserError: If something that is no bundle is in the way, or the place cannot be written.
     """
     contents = {MODEL: model, CARD: card.encode("utf-8", errors="backslashreplace")}
+    if detector is not None:
+        contents[DETECTOR] = detector
     manifest = manifest.with_files({name: (len(data), _sha256(data)) for name, data in contents.items()})
     contents = {MANIFEST: manifest.to_json().encode()} | contents
     try:
@@ -88,9 +93,11 @@ def read_bundle(path: Path) -> Bundle:
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
     manifest = _checked(path, contents)
-    if _ELSEWHERE in contents[MODEL]:
-        raise BundleError(f"{path}: the weights of {MODEL} lie in other files, which a bundle may not ask for")
-    return Bundle(manifest, contents[MODEL], contents[CARD].decode("utf-8", errors="replace"))
+    for name in (MODEL, DETECTOR):
+        if _ELSEWHERE in contents.get(name, b""):
+            raise BundleError(f"{path}: the weights of {name} lie in other files, which a bundle may not ask for")
+    card = contents[CARD].decode("utf-8", errors="replace")
+    return Bundle(manifest, contents[MODEL], card, contents.get(DETECTOR))
 
 
 def _checked(path: Path, contents: Mapping[str, bytes]) -> Manifest:
@@ -98,8 +105,11 @@ def _checked(path: Path, contents: Mapping[str, bytes]) -> Manifest:
         manifest = Manifest.from_json(contents[MANIFEST])
     except ManifestError as error:
         raise BundleError(f"{path}, {MANIFEST}: {error}") from error
-    if set(manifest.files) != set(FILES):
-        raise BundleError(f"{path}, {MANIFEST}: files must be {', '.join(FILES)}, got {sorted(manifest.files)}")
+    expected = (*FILES, DETECTOR) if manifest.detector else FILES
+    if set(manifest.files) != set(expected):
+        raise BundleError(f"{path}, {MANIFEST}: files must be {', '.join(expected)}, got {sorted(manifest.files)}")
+    if missing := set(expected) - set(contents):
+        raise BundleError(f"{path} is no bundle, or a part of one: {missing.pop()} is missing")
     for name, (size, sha256) in manifest.files.items():
         if len(contents[name]) != size:
             raise BundleError(f"{path} is damaged: {name} has {len(contents[name]):,} bytes instead of {size:,}")
@@ -138,7 +148,8 @@ def _write_folder(path: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:
-    return {name: _read_file(path / name) for name in (MANIFEST, *FILES)}
+    names = [MANIFEST, *FILES] + [DETECTOR] * (path / DETECTOR).exists()
+    return {name: _read_file(path / name) for name in names}
 
 
 def _read_file(path: Path) -> bytes:
@@ -175,7 +186,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise BundleError(f"{path}: {member.filename} is compressed; a bundle is stored as it is")
         _check_size(path, member.filename, member.file_size)
     names = [member.filename for member in members]
-    if sorted(names) != sorted((MANIFEST, *FILES)):
+    if sorted(set(names) - {DETECTOR}) != sorted((MANIFEST, *FILES)) or len(set(names)) != len(names):
         missing = sorted({MANIFEST, *FILES} - set(names))
         raise BundleError(
             f"{path} is no bundle: " + (f"{missing[0]} is missing" if missing else "a file is in it twice")

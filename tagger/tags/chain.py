@@ -1,11 +1,16 @@
-"""From a network's scores to tags: prior relations complete them, thresholds decide."""
+"""From a network's scores to tags: a detector adds to them, prior relations complete them, thresholds decide."""
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from tagger.model.network import Network
+from tagger.tags.detector.fusion import Fusion
 from tagger.tags.rules import Rules
+
+DETECTOR = -1
+"""The origin of scores that are the detector's."""
 
 
 class Completed(NamedTuple):
@@ -16,8 +21,8 @@ class Completed(NamedTuple):
     tags: Tensor
     """Which labels are given, boolean."""
     origins: Tensor
-    """Why each label scores what it does, int64: its own column where the network says so, else that of the label
-    it follows from."""
+    """Why each label scores what it does, int64: its own column where the network says so, that of the label it
+    follows from, or ``DETECTOR``."""
 
 
 class Chain(nn.Module):
@@ -27,22 +32,40 @@ class Chain(nn.Module):
         network: Images to logits.
         rules: Relations, applied to its scores.
         thresholds: Fitted on what the rules give, shape (labels,).
+        fusion: What a detector adds to the network's scores before the rules; None: nothing.
     """
 
     thresholds: Tensor
 
-    def __init__(self, network: Network, rules: Rules, thresholds: Tensor) -> None:
+    def __init__(self, network: Network, rules: Rules, thresholds: Tensor, fusion: Fusion | None = None) -> None:
         super().__init__()
         self.network = network
+        self.fusion = fusion or Fusion(rules.labels)
         self.rules = rules
         self.register_buffer("thresholds", thresholds.float())
 
-    def forward(self, images: Tensor) -> Completed:
-        """Return scores, tags and where they come from."""
+    @property
+    def looks(self) -> bool:
+        """Whether any label takes a detector."""
+        return bool(self.fusion.taken)
+
+    def forward(self, images: Tensor, detected: Tensor | None = None) -> Completed:
+        """Return scores, tags and where they come from.
+
+        Args:
+            images: What the network sees, (photos, 3, size, size).
+            detected: Highest detection score of every label, (photos, labels), 0 where there is none; it must be there
+                if the chain `looks`.
+        """
         seen = self.network(images).float().sigmoid()
-        scores = self.rules(seen)
-        return Completed(scores, scores >= self.thresholds, self.rules.origins(seen, scores))
+        fused = seen if detected is None else self.fusion(seen, detected)
+        scores = self.rules(fused)
+        origins = self.rules.origins(fused, scores)
+        if detected is not None:
+            own = torch.arange(len(self.rules.labels), device=origins.device)
+            origins = torch.where((origins == own) & self.fusion.owed(seen, detected), DETECTOR, origins)
+        return Completed(scores, scores >= self.thresholds, origins)
 
     def with_thresholds(self, thresholds: Tensor) -> "Chain":
         """Return the same chain with other thresholds."""
-        return Chain(self.network, self.rules, thresholds).train(self.training)
+        return Chain(self.network, self.rules, thresholds, self.fusion).train(self.training)

@@ -16,6 +16,8 @@ from tagger.errors import UserError
 from tagger.model.checkpoint import load_checkpoint
 from tagger.tags.chain import Chain
 from tagger.tags.curve import Curve
+from tagger.tags.detector.fusing import MODEL
+from tagger.tags.detector.fusion import Fusion
 from tagger.tags.graph import OPSET
 from tagger.tags.manifest import BundleLabel, Manifest
 from tagger.tags.rules import Rules
@@ -30,6 +32,10 @@ FIGURES = (
 """Columns of ``labels.csv`` that a bundle carries."""
 
 
+DETECTOR = ("sha256", "classes", "labels", "long_side", "floor")
+"""What a bundle says of its detector, from the checkpoint's recipe."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a checkpoint holds."""
@@ -37,6 +43,8 @@ class Trained:
     path: Path
     chain: Chain
     recipe: dict[str, Any]
+    detector: bytes | None = None
+    """The ONNX graph whose detections some labels take; None if none does."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,23 @@ def read_trained(path: Path) -> Trained:
         raise UserError(f"checkpoint={path}: there is no such file; a run keeps checkpoints/best.ckpt")
     try:
         network, thresholds, recipe = load_checkpoint(path)
-        return Trained(path, Chain(network, Rules.from_recipe(recipe), thresholds).eval(), recipe)
+        chain = Chain(network, Rules.from_recipe(recipe), thresholds, Fusion.from_recipe(recipe)).eval()
+        return Trained(path, chain, recipe, _detector(path) if chain.looks else None)
+    except UserError:
+        raise
     # What torch raises for a file that is no checkpoint depends on its first bytes.
     except Exception as error:
         raise UserError(f"checkpoint={path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _detector(checkpoint: Path) -> bytes:
+    place = checkpoint.absolute().parent.parent / MODEL
+    try:
+        return place.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"checkpoint={checkpoint} takes a detector, and {place} cannot be read: {error.strerror}"
+        ) from error
 
 
 def read_run(checkpoint: Path) -> Run:
@@ -99,6 +120,7 @@ def describe(trained: Trained, run: Run) -> Manifest:
             "std": list(normalisation.std),
         },
         opset=OPSET,
+        detector={name: recipe["detector"][name] for name in DETECTOR} if trained.detector else None,
         relations=tuple((kind, label, other) for kind, label, other in trained.chain.rules.active),
         target=_target(run),
         fingerprints={**recipe.get("fingerprints", {}), "checkpoint": _sha256(trained.path)},

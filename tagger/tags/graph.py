@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tagger.data.photo import BadPhoto
@@ -43,8 +44,8 @@ class Delivered(nn.Module):
         """Return what the network sees, by the same steps as EvalTransform.to_tensor, which training sees."""
         return (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
-    def forward(self, pixels: Tensor) -> Completed:
-        return self.chain(self.images(pixels))
+    def forward(self, pixels: Tensor, detected: Tensor | None = None) -> Completed:
+        return self.chain(self.images(pixels), detected)
 
 
 def build_graph(chain: Chain, *, size: int) -> bytes:
@@ -62,18 +63,21 @@ def build_graph(chain: Chain, *, size: int) -> bytes:
         # Every rewrite of every node otherwise.
         logging.getLogger(name).setLevel(logging.WARNING)
     # Of two photos: an example of one would be taken for a constant.
-    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    examples = {"pixels": torch.zeros((2, size, size, 3), dtype=torch.uint8)}
+    if chain.looks:
+        examples["detected"] = torch.zeros((2, len(chain.thresholds)))
+    photos = torch.export.Dim("photos")
     with warnings.catch_warnings():
         # The exporter's own use of what torch deprecates.
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
                 Delivered(chain).eval(),
-                (example,),
+                tuple(examples.values()),
                 dynamo=True,
-                input_names=["pixels"],
+                input_names=list(examples),
                 output_names=list(Completed._fields),
-                dynamic_shapes={"pixels": {0: torch.export.Dim("photos")}},
+                dynamic_shapes={name: {0: photos} for name in examples},
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,
@@ -111,22 +115,27 @@ def compare(tagger: Tagger, chain: Chain, photos: Sequence[str]) -> Comparison:
     for count in (1, 2, 3):
         pixels = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
         images = Delivered(chain).images(torch.from_numpy(pixels))
-        largest = max(largest, _difference(tagger.run(pixels), chain, images, what="random pixels"))
+        detected = rng.random((count, len(tagger.labels)), dtype=np.float32) if chain.looks else None
+        found = tagger.run(pixels, detected)
+        largest = max(largest, _difference(found, chain, images, detected, what="random pixels"))
     transform = EvalTransform(**tagger.framing.recipe())
     for photo in photos:
         try:
             images = transform(photo)[None]
         except BadPhoto:
             continue
-        found = tagger.run(tagger.pixels(photo)[None])
-        largest = max(largest, _difference(found, chain, images, what=photo))
+        detected = None if tagger.detecting is None else tagger.detecting.detections(photo)[None]
+        found = tagger.run(tagger.pixels(photo)[None], detected)
+        largest = max(largest, _difference(found, chain, images, detected, what=photo))
         compared += 1
     return Comparison(compared, largest)
 
 
-def _difference(found: Scored, chain: Chain, images: Tensor, *, what: str) -> float:
+def _difference(
+    found: Scored, chain: Chain, images: Tensor, detected: NDArray[np.float32] | None, *, what: str
+) -> float:
     with torch.inference_mode():
-        expected = chain(images)
+        expected = chain(images, None if detected is None else torch.from_numpy(detected))
     difference = float((torch.from_numpy(found.scores) - expected.scores).abs().max())
     # Not `>`: a NaN is no agreement.
     if not difference <= TOLERANCE:

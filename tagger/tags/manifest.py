@@ -57,6 +57,8 @@ class Manifest:
     """What the network computes in: ``float32`` or ``int8``."""
     relations: tuple[tuple[str, str, str], ...] = ()
     """What the graph completes scores by: kind (``parents``, ``implies``, ``excludes``), label, other label."""
+    detector: dict[str, Any] | None = None
+    """How ``detector.onnx`` is used: its sha256, classes, their labels, long_side and floor; None: there is none."""
     target: dict[str, Any] | None = None
     """What was asked of every label: precision, recall, fallback, confidence."""
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Manifest:
             preprocessing=_value(tree, "preprocessing", dict),
             opset=_value(tree, "opset", int),
             precision=_value({"precision": "float32"} | tree, "precision", str),
+            detector=_detector(tree.get("detector")),
             relations=_relations(tree),
             target=_value(tree, "target", dict) if tree.get("target") is not None else None,
             fingerprints=_texts(tree, "fingerprints"),
@@ -148,6 +151,21 @@ def _label(row: Any, where: str) -> BundleLabel:
         groups=_ids(row.get("groups", []), f"{where}.groups"),
         curve=_curve(row.get("curve"), f"{where}.curve"),
     )
+
+
+def _detector(tree: Any) -> dict[str, Any] | None:
+    if tree is None:
+        return None
+    if not isinstance(tree, dict):
+        raise ManifestError(f"detector must be a mapping, got {tree!r:.80}")
+    labels = _value(tree, "labels", dict, "detector")
+    return {
+        "sha256": _value(tree, "sha256", str, "detector"),
+        "classes": list(_ids(tree.get("classes"), "detector.classes")),
+        "labels": {name: list(_ids(ids, f"detector.labels.{name}")) for name, ids in labels.items()},
+        "long_side": _value(tree, "long_side", int, "detector"),
+        "floor": _value(tree, "floor", float, "detector"),
+    }
 
 
 def _curve(plain: Any, where: str) -> Curve | None:

@@ -1,13 +1,14 @@
-"""The graph in eight-bit integers: a quarter of the size, faster where the processor multiplies them, and less exact.
+"""The graph in eight-bit integers: a third of the size, faster where the processor multiplies them, and less exact.
 
 Static quantisation (Jacob et al. 2018, "Quantization and training of neural networks for efficient
-integer-arithmetic-only inference"): the ranges of activations are seen on photos. Convolutions and matrix products are quantised, but for those where little is won and much is lost: the first one, which
-sees the pixels, and those of one channel each. Sigmoid, relations and thresholds stay as they are.
+integer-arithmetic-only inference"): the ranges of activations are seen on photos. Convolutions and matrix products are
+quantised, but for those where little is won and much is lost: the first one, which sees the pixels, and those of one
+channel each (docs/deliver.md). Sigmoid, relations and thresholds stay as they are.
 """
 
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from torch import Tensor
 
 from tagger.tags.graph import GraphError
-from tagger.tags.runtime import Pixels
 
 QUANTISED = ["Conv", "Gemm", "MatMul"]
 
@@ -23,12 +23,12 @@ THRESHOLDS = "chain.thresholds"
 """Name of the thresholds in a graph that `tagger.tags.graph.build_graph` made."""
 
 
-def quantised(model: bytes, pixels: Iterable[Pixels]) -> bytes:
+def quantised(model: bytes, inputs: Iterable[Mapping[str, Any]]) -> bytes:
     """Return a graph that computes in eight-bit integers.
 
     Args:
         model: A graph of ``build_graph``.
-        pixels: Framed photos to see the ranges on, in batches (photos, size, size, 3); a hundred photos are enough.
+        inputs: Photos to see the ranges on, in batches as `Tagger.inputs` gives them; a hundred photos are enough.
 
     Raises:
         GraphError: If onnxruntime's quantiser or onnx is missing, or refuses the graph.
@@ -42,11 +42,10 @@ def quantised(model: bytes, pixels: Iterable[Pixels]) -> bytes:
 
     class Photos(CalibrationDataReader):
         def __init__(self) -> None:
-            self.batches: Iterator[Pixels] = iter(pixels)
+            self.batches = iter(inputs)
 
-        def get_next(self) -> dict[str, Pixels] | None:
-            batch = next(self.batches, None)
-            return None if batch is None else {"pixels": batch}
+        def get_next(self) -> Mapping[str, Any] | None:
+            return next(self.batches, None)
 
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared, small = (Path(folder) / f"{name}.onnx" for name in ("whole", "prepared", "small"))

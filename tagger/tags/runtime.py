@@ -10,6 +10,7 @@ Nothing in here, and nothing that it imports, needs torch. The pixels are those 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,11 +24,16 @@ from tagger.data.photo import PhotoFile
 from tagger.errors import UserError
 from tagger.tags.bundle import BundleError, read_bundle
 from tagger.tags.completion import Completion
+from tagger.tags.detector.detecting import Detecting
+from tagger.tags.detector.onnx_detector import DetectorError
 from tagger.tags.manifest import Manifest
 from tagger.tags.profile import Profile
 
 Pixels = NDArray[np.uint8]
 """Framed photos, (photos, size, size, 3)."""
+
+DETECTOR = -1
+"""The origin of scores that are the detector's."""
 
 MAX_SIZE = 4096
 """Largest side of the square that a bundle may ask for: a photo is then 48 MiB."""
@@ -61,7 +67,10 @@ class Scored:
     tags: NDArray[np.bool_]
     """Which labels are given, (photos, labels)."""
     origins: NDArray[np.int64]
-    """Column of the label that each score follows from, (photos, labels): its own where the network says so."""
+    """Column of the label that each score follows from, (photos, labels): its own where the network says so, −1 where
+    the detector does."""
+    detected: NDArray[np.float32] | None = None
+    """Highest detection score of every label, (photos, labels), 0 where there is none."""
 
 
 class Tagger:
@@ -70,6 +79,7 @@ class Tagger:
     Args:
         manifest: Labels, thresholds and preprocessing.
         model: The ONNX graph.
+        detector: The detector's ONNX graph, if the manifest speaks of one.
         profile: What a customer wants of the bundle.
         thresholds: Thresholds instead of the bundle's and the profile's, by label id.
         threads: Threads of the network; None takes as many as there are cores.
@@ -84,10 +94,12 @@ class Tagger:
         manifest: Manifest,
         model: bytes,
         *,
+        detector: bytes | None = None,
         profile: Profile | None = None,
         thresholds: Mapping[str, float] | None = None,
         threads: int | None = None,
     ) -> None:
+        self.threads = threads
         self.profile = profile or Profile()
         self.manifest = self.profile.applied(manifest)
         self.labels = self.manifest.labels
@@ -98,6 +110,7 @@ class Tagger:
         added = self.profile.relations
         self.completion = Completion([label.id for label in self.labels], self.manifest.relations) if added else None
         self.session = open_session(model, threads=threads)
+        self.detecting = open_detector(self.manifest, detector, threads=threads)
         self._check_graph()
 
     @classmethod
@@ -124,13 +137,23 @@ class Tagger:
         bundle = read_bundle(Path(path).expanduser())
         wanted = profile if isinstance(profile, Profile | None) else Profile.read(profile)
         try:
-            return cls(bundle.manifest, bundle.model, profile=wanted, thresholds=thresholds, threads=threads)
+            return cls(
+                bundle.manifest,
+                bundle.model,
+                detector=bundle.detector,
+                profile=wanted,
+                thresholds=thresholds,
+                threads=threads,
+            )
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
 
     def with_graph(self, model: bytes) -> "Tagger":
-        """Return the same tagger with another graph."""
-        return Tagger(self.manifest, model)
+        """Return the same tagger with another graph for its network."""
+        other = copy(self)
+        other.session = open_session(model, threads=self.threads)
+        other._check_graph()
+        return other
 
     def tag(self, photos: Iterable[PhotoFile], *, language: str | None = None, batch: int = 16) -> list[list[Tag]]:
         """Return the tags of every photo, the highest score first.
@@ -145,14 +168,12 @@ class Tagger:
             BadPhoto: If a photo cannot be read.
         """
         return [
-            tags
-            for pixels in batched(photos, batch)
-            for tags in self.tags_of(self.run(np.stack([self.pixels(photo) for photo in pixels])), language=language)
+            tags for some in batched(photos, batch) for tags in self.tags_of(self._looked_at(some), language=language)
         ]
 
     def scores(self, photos: Iterable[PhotoFile], *, batch: int = 16) -> NDArray[np.float32]:
         """Return the scores of all labels, (photos, labels)."""
-        found = [self.run(np.stack([self.pixels(photo) for photo in some])).scores for some in batched(photos, batch)]
+        found = [self._looked_at(some).scores for some in batched(photos, batch)]
         return np.concatenate([np.empty((0, len(self.labels)), np.float32), *found])
 
     def pixels(self, photo: PhotoFile) -> Pixels:
@@ -163,18 +184,39 @@ class Tagger:
         """
         return np.asarray(self.framing.framed(photo))
 
-    def run(self, pixels: Pixels) -> Scored:
-        """Return scores and tags of framed photos (photos, size, size, 3)."""
-        scores, origins = self._seen(pixels)
+    def run(self, pixels: Pixels, detected: NDArray[np.float32] | None = None) -> Scored:
+        """Return scores and tags of framed photos.
+
+        Args:
+            pixels: (photos, size, size, 3).
+            detected: Highest detection score of every label, (photos, labels), as ``self.detecting`` gives them for
+                photos; None: nothing is detected.
+        """
+        scores, origins = self._seen(pixels, detected)
         if self.completion:
             scores, origins = self.completion(scores, origins)
-        return Scored(scores, self._given(scores), origins)
+        return Scored(scores, self._given(scores), origins, detected)
 
-    def _seen(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _looked_at(self, photos: Sequence[PhotoFile]) -> Scored:
+        pixels = np.stack([self.pixels(photo) for photo in photos])
+        if self.detecting is None:
+            return self.run(pixels)
+        return self.run(pixels, np.stack([self.detecting.detections(photo) for photo in photos]))
+
+    def _seen(
+        self, pixels: Pixels, detected: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what the graph gives: scores and origins."""
-        scores, _, *rest = self.session.run(None, {"pixels": pixels})
+        scores, _, *rest = self.session.run(None, self.inputs(pixels, detected))
         # A graph of a bundle of version 1 has no relations.
         return scores, rest[0] if rest else np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+
+    def inputs(self, pixels: Pixels, detected: NDArray[np.float32] | None) -> dict[str, Any]:
+        """Return what the graph takes, by name."""
+        if self.detecting is None:
+            return {"pixels": pixels}
+        nothing = np.zeros((len(pixels), len(self.labels)), np.float32)
+        return {"pixels": pixels, "detected": nothing if detected is None else detected}
 
     def _given(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         given = scores >= self.thresholds
@@ -189,13 +231,17 @@ class Tagger:
     def tags_of(self, scored: Scored, *, language: str | None = None) -> Iterator[list[Tag]]:
         """Return the tags of every photo, the highest score first; equal ones in the order of the labels."""
         names = [label.name(language or self.language) for label in self.labels]
-        for scores, given, origins in zip(scored.scores, scored.tags, scored.origins, strict=True):
+        for photo, (scores, given) in enumerate(zip(scored.scores, scored.tags, strict=True)):
             found = np.flatnonzero(given)
             best_first = found[np.argsort(-scores[found], kind="stable")].tolist()
-            yield [self._tag(label, scores, int(origins[label]), names) for label in best_first]
+            yield [self._tag(scored, photo, label, names) for label in best_first]
 
-    def _tag(self, label: int, scores: NDArray[np.float32], origin: int, names: Sequence[str]) -> Tag:
-        id_, score = self.labels[label].id, float(scores[label])
+    def _tag(self, scored: Scored, photo: int, label: int, names: Sequence[str]) -> Tag:
+        id_, scores = self.labels[label].id, scored.scores[photo]
+        score, origin = float(scores[label]), int(scored.origins[photo, label])
+        if origin == DETECTOR:
+            seen = 0.0 if scored.detected is None else scored.detected[photo, label]
+            return Tag(id_, names[label], score, "detector", f"{names[label]} detected, {seen:.2f}")
         if origin != label:
             return Tag(id_, names[label], score, "rule", f"follows from {names[origin]}, scored {scores[origin]:.2f}")
         return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.thresholds[label]:.2f}")
@@ -204,7 +250,7 @@ class Tagger:
         """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
         black = np.zeros((1, self.framing.size, self.framing.size, 3), np.uint8)
         try:
-            scores, origins = self._seen(black)
+            scores, origins = self._seen(black, None)
         # onnxruntime's exceptions have no common ancestor of their own.
         except Exception as error:
             raise BundleError(f"model.onnx does not run: {error}") from error
@@ -228,6 +274,22 @@ def framing(manifest: Manifest) -> StillFraming:
     except (TypeError, ValueError) as error:
         raise BundleError(f"manifest.json, preprocessing: {error}") from error
     return made
+
+
+def open_detector(manifest: Manifest, model: bytes | None, *, threads: int | None) -> Detecting | None:
+    """Return the detector that a manifest speaks of.
+
+    Raises:
+        BundleError: If there is none, or it is not what the manifest says.
+    """
+    if manifest.detector is None:
+        return None
+    if model is None:
+        raise BundleError("manifest.json speaks of a detector, and there is none")
+    try:
+        return Detecting.from_recipe(manifest.detector, [label.id for label in manifest.labels], model, threads=threads)
+    except (DetectorError, ValueError, KeyError) as error:
+        raise BundleError(f"detector.onnx: {error}") from error
 
 
 def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ def pixels() -> np.ndarray:
 
 def test_an_eight_bit_graph_is_smaller_and_ranks_photos_alike(delivered: Path, pixels: np.ndarray):
     bundle = read_bundle(delivered / "album.tagger")
-    small = quantised(bundle.model, np.split(pixels[:32], 4))
+    small = quantised(bundle.model, [{"pixels": some} for some in np.split(pixels[:32], 4)])
     assert len(small) < 0.6 * len(bundle.model)
     kinds = [node.op_type for node in onnx.load_from_string(small).graph.node]
     assert "QuantizeLinear" in kinds and "Sigmoid" in kinds
@@ -43,4 +43,4 @@ def test_thresholds_in_a_graph_can_be_replaced(delivered: Path, pixels: np.ndarr
 
 def test_a_graph_that_cannot_be_quantised_is_an_error(pixels: np.ndarray):
     with pytest.raises(GraphError, match="the graph cannot be quantised"):
-        quantised(b"no graph", [pixels[:2]])
+        quantised(b"no graph", [{"pixels": pixels[:2]}])

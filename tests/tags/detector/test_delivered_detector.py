@@ -1,0 +1,87 @@
+"""A bundle with a detector tags as its checkpoint does, and says which tags are the detector's."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tagger import Tagger
+from tagger.data.sources.sample.draw import draw_photo
+from tagger.data.sources.sample.plan import plan_photo
+from tagger.tags.bundle import DETECTOR, BundleError, read_bundle
+from tagger.tags.looking import looked_at, pace
+from tagger.tags.tagging import tagged
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> list[str]:
+    paths = [tmp_path / f"{number}.jpg" for number in range(12)]
+    for number, path in enumerate(paths):
+        draw_photo(plan_photo(0, number), size=96).save(path)
+    Image.new("RGB", (90, 60), (10, 250, 10)).save(paths[0])
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def bundle(delivered: Path, tmp_path: Path, colour_detector: Callable[..., bytes]) -> Path:
+    """Deliver the tiny run with a detector that sees how red and how green a photo is: a folder."""
+    run = Path(shutil.copytree(delivered, tmp_path / "run"))
+    model = colour_detector()
+    (run / "detector.onnx").write_bytes(model)
+    checkpoint = torch.load(run / "checkpoints/best.ckpt", weights_only=True)
+    checkpoint["recipe"]["detector"] = {
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "classes": ["background", "reds", "greens", "blues"],
+        "labels": {"reds": ["red"], "greens": ["green"]},
+        "long_side": 320,
+        "fusion": "maximum",
+        "floor": 0.3,
+        "taken": {"red": [1.0, 0.0, 0.0], "green": [1.0, 0.0, 0.0]},
+    }
+    torch.save(checkpoint, run / "checkpoints/best.ckpt")
+    words = ["tagger.export", f"checkpoint={run}/checkpoints/best.ckpt", f"bundle={tmp_path}/bundle"]
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "bundle"
+
+
+@pytest.mark.slow
+def test_a_bundle_with_a_detector_fuses_what_it_sees(bundle: Path, delivered: Path, album: list[str]):
+    tagger, alone = Tagger.load(bundle), Tagger.load(delivered / "album.tagger")
+    assert tagger.detecting is not None
+    assert Path(bundle / DETECTOR).is_file()
+    seen = np.stack([tagger.detecting.detections(photo) for photo in album])
+    means = np.stack([np.asarray(Image.open(photo).convert("RGB")).mean(axis=(0, 1)) / 255 for photo in album])
+    expected = np.where(means[:, :2] >= 0.3, means[:, :2], 0)
+    assert np.abs(seen[:, :2] - expected).max() < 1e-3
+    assert (seen[:, 2:] == 0).all()
+    without = alone.scores(album)
+    assert np.abs(tagger.scores(album) - np.maximum(without, seen)).max() < 1e-4
+    green = next(tag for tag in tagger.tag(album[:1])[0] if tag.label == "green")
+    assert (green.origin, green.because) == ("detector", f"Green detected, {seen[0, 1]:.2f}")
+    origins = {tag.origin for tags in tagger.tag(album) for tag in tags}
+    assert origins <= {"detector", "network", "rule"} and "network" in origins
+
+    (batch,) = looked_at(album, tagger, pace(workers=2, batch=64))
+    assert np.array_equal(batch.detected, seen)
+    lines = [photo for some in tagged(album, tagger, pace(0, 5), language=None, scores=False) for photo in some]
+    assert [list(line.tags) for line in lines] == tagger.tag(album)
+
+    (bundle / DETECTOR).write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"detector\.onnx has 7 bytes instead of"):
+        read_bundle(bundle)
+    (bundle / DETECTOR).unlink()
+    with pytest.raises(BundleError, match=r"detector\.onnx is missing"):
+        read_bundle(bundle)
+    tree = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(tree | {"detector": {"sha256": 3}}))
+    with pytest.raises(BundleError, match=r"detector\.labels must be a dict"):
+        read_bundle(bundle)
