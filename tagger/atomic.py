@@ -9,13 +9,18 @@ from typing import BinaryIO
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Give a file to write beside its place; then flush it to the disk and rename it: a reader never sees half of it.
+
+    Args:
+        path: Its place.
+        mode: Who may read and write it; None is for new files: as the umask says.
 
     Raises:
         OSError: If the folder is missing, full or not writable; the previous file is then as it was.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not all of the name: with what is added it could be longer than names may be.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -25,7 +30,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         umask = os.umask(0)
         os.umask(umask)
         # mkstemp makes files that only their owner may read.
-        beside.chmod(0o666 & ~umask)
+        beside.chmod(0o666 & ~umask if mode is None else mode)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
