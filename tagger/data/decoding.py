@@ -15,12 +15,24 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from tagger.data.framing import Framing
 from tagger.data.photo import BadPhoto
+
+
+class Framing(Protocol):
+    """What is made of every photo; goes to other processes. Mostly a :class:`tagger.data.framing.Framing`."""
+
+    def framed(self, photo: str, /) -> ArrayLike:
+        """Return bytes of any shape.
+
+        Raises:
+            BadPhoto: If the photo cannot be read.
+        """
+
 
 # The framing of this process, if it is a decoder.
 _FRAMING: list[Framing] = []
@@ -32,7 +44,7 @@ class Framed:
 
     photo: str
     pixels: NDArray[np.uint8] | None
-    """(size, size, 3)."""
+    """(size, size, 3), or what else the framing makes of it."""
     error: str = ""
 
 

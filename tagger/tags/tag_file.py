@@ -35,6 +35,8 @@ class TaggedPhoto:
     tags: Sequence[Tag] = ()
     scores: dict[str, float] | None = None
     """Of all labels, where they were asked for."""
+    near: dict[str, float] | None = None
+    """Scores of the labels that it nearly got, where they were asked for: see :mod:`tagger.tags.near`."""
     error: str = ""
 
 
@@ -52,8 +54,9 @@ def line(tagged: TaggedPhoto) -> bytes:
         "photo": tagged.photo,
         "tags": [vars(tag) | {"score": round(tag.score, 6)} for tag in tagged.tags],
     }
-    if tagged.scores is not None:
-        tree["scores"] = {label: round(score, 6) for label, score in tagged.scores.items()}
+    for key, scores in (("scores", tagged.scores), ("near", tagged.near)):
+        if scores is not None:
+            tree[key] = {label: round(score, 6) for label, score in scores.items()}
     if tagged.error:
         tree["error"] = tagged.error
     return json.dumps(tree, ensure_ascii=False).encode("utf-8", errors="backslashreplace") + b"\n"

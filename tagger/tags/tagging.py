@@ -9,6 +9,7 @@ import numpy as np
 
 from tagger.data.decoding import Framed, framed
 from tagger.errors import UserError
+from tagger.tags.near import near_labels
 from tagger.tags.runtime import Tagger
 from tagger.tags.tag_file import TaggedPhoto
 
@@ -38,29 +39,45 @@ def pace(workers: int | None, batch: int | None) -> Pace:
 
 
 def tagged(
-    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str, scores: bool
+    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str, scores: bool, near: bool = False
 ) -> Iterator[list[TaggedPhoto]]:
     """Yield the photos with their tags, a batch at a time, in order; those that cannot be read with their error.
 
     No more photos are in memory than two batches, however many there are.
+
+    Args:
+        photos: Paths or URLs.
+        tagger: What tags them.
+        pace: How many are decoded and tagged at once.
+        language: Of the names.
+        scores: Whether to add the scores of all labels.
+        near: Whether to add the scores of the labels that a photo nearly got.
     """
     ready = framed(photos, tagger.framing, workers=pace.workers, ahead=2 * pace.batch)
     while batch := list(islice(ready, pace.batch)):
-        yield _tagged(batch, tagger, language=language, scores=scores)
+        yield _tagged(batch, tagger, language=language, scores=scores, near=near)
 
 
-def _tagged(batch: list[Framed], tagger: Tagger, *, language: str, scores: bool) -> list[TaggedPhoto]:
+def _tagged(batch: list[Framed], tagger: Tagger, *, language: str, scores: bool, near: bool) -> list[TaggedPhoto]:
     pixels = [photo.pixels for photo in batch if photo.pixels is not None]
     if not pixels:
         return [TaggedPhoto(photo.photo, error=photo.error) for photo in batch]
     found = tagger.run(np.stack(pixels))
-    results = zip(tagger.tags_of(found, language=language), found.scores, strict=True)
+    results = zip(tagger.tags_of(found, language=language), found.scores, found.tags, strict=True)
     ids = [label.id for label in tagger.labels]
     photos = []
     for photo in batch:
         if photo.pixels is None:
             photos.append(TaggedPhoto(photo.photo, error=photo.error))
             continue
-        tags, row = next(results)
-        photos.append(TaggedPhoto(photo.photo, tags, dict(zip(ids, row.tolist(), strict=True)) if scores else None))
+        tags, row, given = next(results)
+        close = near_labels(row, given, tagger.given_from) if near else []
+        photos.append(
+            TaggedPhoto(
+                photo.photo,
+                tags,
+                scores=dict(zip(ids, row.tolist(), strict=True)) if scores else None,
+                near={ids[label]: float(row[label]) for label in close} if near else None,
+            )
+        )
     return photos
