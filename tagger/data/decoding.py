@@ -15,10 +15,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tagger.data.photo import BadPhoto
 
@@ -26,8 +26,8 @@ from tagger.data.photo import BadPhoto
 class Framing(Protocol):
     """What is made of every photo; goes to other processes. Mostly a :class:`tagger.data.framing.Framing`."""
 
-    def framed(self, photo: str, /) -> ArrayLike:
-        """Return bytes of any shape.
+    def framed(self, photo: str, /) -> Any:
+        """Return what NumPy takes for an array of bytes, of any shape.
 
         Raises:
             BadPhoto: If the photo cannot be read.

@@ -18,8 +18,8 @@ def json_block(tree: Any, *, kind: str) -> Markup:
     r"""Return a block of JSON, which may say anything; ``kind`` is the class of its element.
 
     Example:
-        >>> json_block({"name": "</script><b>"}, kind="photo")
-        Markup('<script type="application/json" class="photo">{"name":"\\u003c/script\\u003e\\u003cb\\u003e"}</script>\n')
+        >>> print(json_block({"name": "</script>"}, kind="photo"), end="")
+        <script type="application/json" class="photo">{"name":"\u003c/script\u003e"}</script>
     """
     text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_UNSAFE)
     # Lone surrogates, which UTF-8 does not know, become escapes, which JSON reads back as well.
@@ -31,8 +31,8 @@ def picture_block(picture: bytes) -> Markup:
     """Return a block with the bytes of a picture.
 
     Example:
-        >>> picture_block(b"webp")
-        Markup('<script type="text/plain" class="picture">d2VicA==</script>\\n')
+        >>> print(picture_block(b"webp"), end="")
+        <script type="text/plain" class="picture">d2VicA==</script>
     """
     text = base64.b64encode(picture).decode("ascii")
     return Markup(f'<script type="text/plain" class="picture">{text}</script>\n')

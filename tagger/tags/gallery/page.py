@@ -70,6 +70,15 @@ class Contents:
     names: dict[str, str] = field(default_factory=dict)
     """Of the labels that photos have or nearly have, as their lines call them; "" where they do not."""
 
+    def told(self, gallery: Gallery) -> Iterator[str]:
+        """Yield what is on the page, in sentences."""
+        size = gallery.path.stat().st_size / 1e6
+        yield f"gallery  {gallery.path}, {self.photos:,} photos, {size:.1f} MB"
+        if self.beyond:
+            yield f"{self.beyond:,} more photos are only named in it: gallery_limit={gallery.limit}"
+        if self.without_picture:
+            yield f"{self.without_picture:,} photos have no picture in it: they cannot be read any more"
+
 
 def write_gallery(
     gallery: Gallery,
@@ -136,7 +145,9 @@ def _blocks(
 
 def _not_shown(lines: Lines, limit: int, contents: Contents) -> tuple[list[tuple[str, str]], list[str]]:
     """Return the photos that could not be read, with the reason, and those beyond the limit; count them all."""
-    bad, beyond, good = [], [], 0
+    bad: list[tuple[str, str]] = []
+    beyond: list[str] = []
+    good = 0
     for line in lines:
         name = visible(line["photo"])
         good += "error" not in line

@@ -26,8 +26,7 @@ def shown_photo(line: Mapping[str, Any], thresholds: Mapping[str, float], *, fol
         "path": visible(line["photo"]),
         "link": link(line["photo"], folder),
         "tags": [
-            [tag["label"], tag["score"], tag.get("origin", ""), visible(tag.get("because", ""))]
-            for tag in line["tags"]
+            [tag["label"], tag["score"], tag.get("origin", ""), visible(tag.get("because", ""))] for tag in line["tags"]
         ],
     }
     near = near_of(line, thresholds)
@@ -72,7 +71,9 @@ class KnownLabels:
             names: By id, as the lines of photos call them; it counts where the bundle does not know a label.
         """
         known = {id_: self._label(self.labels[id_]) for id_ in names if id_ in self.labels}
-        strangers = {id_: {"name": visible(name or id_), "groups": []} for id_, name in names.items() if id_ not in known}
+        strangers = {
+            id_: {"name": visible(name or id_), "groups": []} for id_, name in names.items() if id_ not in known
+        }
         groups = dict.fromkeys(group for label in known.values() for group in label["groups"])
         return {"labels": known | strangers, "groups": {group: self._name(group) for group in groups}}
 

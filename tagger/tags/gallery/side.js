@@ -8,7 +8,7 @@ const rows = new Map();
 
 // A slider has a thousand steps, closer together where scores are small: some thresholds are 0.001.
 const STEPS = 1000;
-const atStep = (label, step) => +(label.floor + (1 - label.floor) * (step / STEPS) ** 2).toPrecision(4);
+const atStep = (label, step) => +(label.floor + (1 - label.floor) * (step / STEPS) ** 2).toPrecision(3);
 const stepAt = (label, value) => Math.round(STEPS * Math.sqrt(Math.max(0, (value - label.floor) / (1 - label.floor))));
 const startOf = label => stepAt(label, Math.min(1, label.from));
 

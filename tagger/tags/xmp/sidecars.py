@@ -6,7 +6,7 @@ then have one each. Lightroom calls it ``beach.xmp``, and reads one for raw phot
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tagger.tags.xmp.keywords import Keywords, Namer
 from tagger.tags.xmp.merging import SidecarError, merged
 from tagger.tags.xmp.spans import MAX_BYTES
 
-OF_LIGHTROOM = "a sidecar of Lightroom's is there as well and stays as it is"
+OF_LIGHTROOM = "have a sidecar under Lightroom's name as well, which stays as it is"
 
 
 class Sidecars:
@@ -41,9 +41,16 @@ class Sidecars:
             if "error" not in line:
                 self._write(line["photo"], self.namer.keywords(line["tags"]))
 
+    def told(self) -> Iterator[str]:
+        """Yield what became of them, in sentences."""
+        yield f"{self.written:,} sidecars written, {self.unchanged:,} were up to date"
+        for skipped in (self.left_alone, self.of_lightroom):
+            for reason, times in sorted(skipped.counts.items()):
+                yield f"{times:,} photos: {reason}, for instance {skipped.examples[reason][0]}"
+
     def _write(self, photo: str, keywords: Keywords) -> None:
         if is_url(photo):
-            self.left_alone.add("behind a URL", photo)
+            self.left_alone.add("have no sidecar, they are behind a URL", photo)
             return
         path = Path(f"{photo}.xmp")
         try:
@@ -52,9 +59,9 @@ class Sidecars:
                 self.of_lightroom.add(OF_LIGHTROOM, str(other))
             changed = write_sidecar(path, keywords)
         except SidecarError as error:
-            self.left_alone.add(str(error), str(path))
+            self.left_alone.add(f"have a sidecar that was left as it is: {error}", str(path))
         except OSError as error:
-            self.left_alone.add(f"cannot be written: {error.strerror}", str(path))
+            self.left_alone.add(f"have a sidecar that cannot be written: {error.strerror}", str(path))
         else:
             self.written += changed
             self.unchanged += not changed

@@ -81,8 +81,10 @@ def test_what_is_no_sidecar_is_left_as_it_is_and_the_others_are_written(photo: P
     assert made.written == 1
     assert broken.with_name("broken.jpg.xmp").read_bytes() == b"<x:xmpmeta"
     reasons = dict(made.left_alone.counts)
-    assert reasons.pop("behind a URL") == 1
-    assert [reason.partition(":")[0] for reason in reasons] == ["no XML"]
+    assert reasons.pop("have no sidecar, they are behind a URL") == 1
+    assert [reason.split(": ")[1] for reason in reasons] == ["no XML"]
+    assert "1 sidecars written, 0 were up to date" in made.told()
+    assert "1 photos: have no sidecar, they are behind a URL, for instance s3://bucket/a.jpg" in made.told()
 
 
 def test_links_pipes_folders_and_what_is_write_protected_are_left_alone(tmp_path: Path):
@@ -94,16 +96,18 @@ def test_links_pipes_folders_and_what_is_write_protected_are_left_alone(tmp_path
     write_sidecar(tmp_path / "protected.xmp", Keywords(("dog",)))
     (tmp_path / "protected.xmp").chmod(0o444)
     made = sidecars(*(line(tmp_path / name, BEACH) for name in ("link", "folder", "pipe", "protected")))
-    assert made.left_alone.counts == {"a link": 1, "not a file": 2, "write-protected": 1}
+    left = "have a sidecar that was left as it is"
+    assert made.left_alone.counts == {f"{left}: a link": 1, f"{left}: not a file": 2, f"{left}: write-protected": 1}
     assert target.read_bytes() == b"<a/>"
 
 
 def test_a_folder_that_cannot_be_written_and_a_name_that_is_too_long_are_counted(tmp_path: Path):
     long = "a" * 251 + ".jpg"
     made = sidecars(line(tmp_path / "gone" / "a.jpg", BEACH), line(tmp_path / long, BEACH))
+    not_written = "have a sidecar that cannot be written"
     assert made.left_alone.counts == {
-        "cannot be written: No such file or directory": 1,
-        "cannot be written: File name too long": 1,
+        f"{not_written}: No such file or directory": 1,
+        f"{not_written}: File name too long": 1,
     }
     assert list(tmp_path.iterdir()) == []
 
