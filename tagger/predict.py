@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from tagger.errors import UserError, shown_plainly
 from tagger.pages.visible import visible
 from tagger.tags.gallery.page import Contents, Gallery, write_gallery
 from tagger.tags.gallery.shown import KnownLabels
+from tagger.tags.near import offered
 from tagger.tags.runtime import Tagger
 from tagger.tags.tag_file import Names, TagFile, TaggedPhoto, plain, read_lines
 from tagger.tags.tagging import pace, tagged
@@ -35,9 +37,11 @@ def main(config: DictConfig) -> None:
         needed(config, "bundle", "photos", "output")
         chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
         gallery = as_gallery(config)
-        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.own_thresholds))
+        tagger = Tagger.load(config.bundle, profile=config.profile, thresholds=as_thresholds(config.own_thresholds))
+        if config.profile:
+            print(promised(tagger))
         skipped, totals = Skipped(), Totals()
-        sidecars = Sidecars(Namer(tagger.labels, config.language))
+        sidecars = Sidecars(Namer(tagger.labels, config.language or tagger.language))
         with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
             near = gallery is not None and not config.scores
@@ -133,11 +137,10 @@ def complete(sidecars: Sidecars, output: TagFile, places: list[str]) -> None:
 
 def show(gallery: Gallery, output: TagFile, tagger: Tagger, config: DictConfig, *, workers: int) -> Contents:
     """Write the page of all photos that are in the output."""
-    thresholds = dict(zip((label.id for label in tagger.labels), tagger.given_from, strict=True))
     return write_gallery(
         gallery,
         lambda: read_lines(output.lines),
-        KnownLabels({label.id: label for label in tagger.labels}, thresholds, config.language),
+        KnownLabels({label.id: label for label in tagger.labels}, offered(tagger), config.language or tagger.language),
         facts={"bundle": Path(config.bundle).name},
         workers=workers,
         watched=lambda photos: barred(photos, "photos for the gallery", total=gallery.limit),
@@ -149,6 +152,15 @@ def barred(things: Iterable[Any], description: str, *, total: int) -> Iterator[A
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         yield from progress.track(things, total=total, description=description)
+
+
+def promised(tagger: Tagger) -> str:
+    """Return what the profile comes to."""
+    given = [label for label in tagger.labels if label.threshold <= 1]
+    verdicts = Counter(label.verdict for label in given if label.verdict)
+    words = "".join(f", {count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    unreachable = sum(label.verdict == "unreachable" and label.threshold > 1 for label in tagger.labels)
+    return f"profile: gives {len(given)} of {len(tagger.labels)} labels{words}; {unreachable} cannot keep their target"
 
 
 def count(places: list[str]) -> int | None:
@@ -195,5 +207,5 @@ def say(console: Console, sentences: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output", "gallery")
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output", "profile", "gallery")
     main()

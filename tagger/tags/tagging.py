@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagger.data.decoding import Framed, framed
 from tagger.errors import UserError
-from tagger.tags.near import near_labels
+from tagger.tags.near import floors, near_labels
 from tagger.tags.runtime import Tagger
 from tagger.tags.tag_file import TaggedPhoto
 
@@ -39,7 +40,7 @@ def pace(workers: int | None, batch: int | None) -> Pace:
 
 
 def tagged(
-    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str, scores: bool, near: bool = False
+    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str | None, scores: bool, near: bool = False
 ) -> Iterator[list[TaggedPhoto]]:
     """Yield the photos with their tags, a batch at a time, in order; those that cannot be read with their error.
 
@@ -53,12 +54,15 @@ def tagged(
         scores: Whether to add the scores of all labels.
         near: Whether to add the scores of the labels that a photo nearly got.
     """
+    near_from = floors(tagger) if near else None
     ready = framed(photos, tagger.framing, workers=pace.workers, ahead=2 * pace.batch)
     while batch := list(islice(ready, pace.batch)):
-        yield _tagged(batch, tagger, language=language, scores=scores, near=near)
+        yield _tagged(batch, tagger, language=language, scores=scores, near_from=near_from)
 
 
-def _tagged(batch: list[Framed], tagger: Tagger, *, language: str, scores: bool, near: bool) -> list[TaggedPhoto]:
+def _tagged(
+    batch: list[Framed], tagger: Tagger, *, language: str | None, scores: bool, near_from: NDArray[np.float64] | None
+) -> list[TaggedPhoto]:
     pixels = [photo.pixels for photo in batch if photo.pixels is not None]
     if not pixels:
         return [TaggedPhoto(photo.photo, error=photo.error) for photo in batch]
@@ -71,13 +75,13 @@ def _tagged(batch: list[Framed], tagger: Tagger, *, language: str, scores: bool,
             photos.append(TaggedPhoto(photo.photo, error=photo.error))
             continue
         tags, row, given = next(results)
-        close = near_labels(row, given, tagger.given_from) if near else []
+        close = [] if near_from is None else near_labels(row, given, near_from)
         photos.append(
             TaggedPhoto(
                 photo.photo,
                 tags,
                 scores=dict(zip(ids, row.tolist(), strict=True)) if scores else None,
-                near={ids[label]: float(row[label]) for label in close} if near else None,
+                near=None if near_from is None else {ids[label]: float(row[label]) for label in close},
             )
         )
     return photos

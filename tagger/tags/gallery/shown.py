@@ -61,16 +61,16 @@ class KnownLabels:
     labels: Mapping[str, BundleLabel]
     """By id."""
     thresholds: Mapping[str, float]
-    """By id, those that the photos were tagged with."""
+    """By id, those that the photos were tagged with; none of labels that a profile leaves out."""
     language: str
 
     def shown(self, names: Mapping[str, str]) -> dict[str, Any]:
         """Return what the page knows of some labels, and what the groups above them are called.
 
         Args:
-            names: By id, as the lines of photos call them; it counts where the bundle does not know a label.
+            names: By id, as the lines of photos call them; it counts where the bundle does not give a label.
         """
-        known = {id_: self._label(self.labels[id_]) for id_ in names if id_ in self.labels}
+        known = {id_: self._label(self.labels[id_]) for id_ in names if id_ in self.thresholds}
         strangers = {
             id_: {"name": visible(name or id_), "groups": []} for id_, name in names.items() if id_ not in known
         }

@@ -45,7 +45,7 @@ def test_what_came_near_is_found_in_the_scores_of_all_labels():
     thresholds = {label: 0.5 for label in scores if label != "wolf"}
     near = near_of({"tags": [{"label": "dog"}], "scores": scores}, thresholds)
     assert near is not None
-    assert list(near.items())[0] == ("label39", 0.39)
+    assert next(iter(near.items())) == ("label39", 0.39)
     assert len(near) == 16
     assert "dog" not in near
     assert "wolf" not in near
@@ -53,12 +53,12 @@ def test_what_came_near_is_found_in_the_scores_of_all_labels():
 
 @given(name=st.binary(min_size=1).filter(lambda name: b"\0" not in name))
 def test_a_link_leads_to_the_file_and_is_never_a_scheme(name: bytes):
-    photo = os.path.join("/album", os.fsdecode(name))
+    photo = f"/album/{os.fsdecode(name)}"
     made = link(photo, Path("/pages"))
     assert ":" not in made
-    if not photo.startswith("//") and "://" not in photo:
+    if "://" not in photo:
         path = os.fsdecode(urllib.parse.unquote_to_bytes(made))
-        assert os.path.normpath(os.path.join("/pages", path)) == os.path.normpath(photo)
+        assert os.path.normpath(f"/pages/{path}") == os.path.normpath(photo)
 
 
 def test_only_what_a_browser_opens_is_a_link():
