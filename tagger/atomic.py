@@ -14,7 +14,7 @@ def written_whole(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
 
     Args:
         path: Its place.
-        mode: Who may read and write it; None is for new files: as the umask says.
+        mode: Who may read and write it; None is as for new files, not to be used in threads.
 
     Raises:
         OSError: If the folder is missing, full or not writable; the previous file is then as it was.
@@ -27,15 +27,20 @@ def written_whole(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
         # mkstemp makes files that only their owner may read.
-        beside.chmod(0o666 & ~umask if mode is None else mode)
+        beside.chmod(mode_of_new_files() if mode is None else mode)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def mode_of_new_files() -> int:
+    """Return who may read and write new files. The umask can be asked only by setting it: not in threads."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def write_text(path: Path, text: str) -> None:

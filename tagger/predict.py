@@ -40,9 +40,10 @@ def main(config: DictConfig) -> None:
         tagger = Tagger.load(config.bundle, profile=config.profile, thresholds=as_thresholds(config.own_thresholds))
         if config.profile:
             print(promised(tagger))
-        skipped, totals = Skipped(), Totals()
-        sidecars = Sidecars(Namer(tagger.labels, config.language or tagger.language))
-        with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
+        skipped, totals, console = Skipped(), Totals(), Console(soft_wrap=True)
+        named = Namer(tagger.labels, config.language or tagger.language)
+        tag_file = TagFile(Path(config.output).expanduser(), overwrite=config.overwrite)
+        with tag_file as output, Sidecars(named) as sidecars:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
             near = gallery is not None and not config.scores
             batches = tagged(waiting, tagger, chosen, language=config.language, scores=config.scores, near=near)
@@ -54,16 +55,14 @@ def main(config: DictConfig) -> None:
                     totals.add(batch)
                     if config.xmp:
                         sidecars.write(plain(photo) for photo in batch)
+                output.finish()
+                report(console, totals, skipped, output)
+                say(console, sidecars.told() if config.xmp else ())
+                if gallery is not None:
+                    say(console, show(gallery, output, tagger, config, workers=chosen.workers).told(gallery))
             except KeyboardInterrupt:
                 print(f"stopped; the same command goes on after {len(output.done) + totals.photos:,}", file=sys.stderr)
                 raise SystemExit(130) from None
-            output.finish()
-        console = Console(soft_wrap=True)
-        report(console, totals, skipped, output)
-        if config.xmp:
-            say(console, sidecars.told())
-        if gallery is not None:
-            say(console, show(gallery, output, tagger, config, workers=chosen.workers).told(gallery))
 
 
 @dataclass
@@ -131,8 +130,7 @@ def complete(sidecars: Sidecars, output: TagFile, places: list[str]) -> None:
         return
     meant = Names(found([place for place in places if not is_url(place)], Skipped()))
     lines = (line for line in read_lines(output.lines) if line["photo"] in meant)
-    for line in barred(lines, "sidecars of photos tagged before", total=len(output.done)):
-        sidecars.write([line])
+    sidecars.write(barred(lines, "sidecars of photos tagged before", total=len(output.done)))
 
 
 def show(gallery: Gallery, output: TagFile, tagger: Tagger, config: DictConfig, *, workers: int) -> Contents:

@@ -29,8 +29,8 @@ def line(photo: Path | str, *tags: dict[str, Any]) -> dict[str, Any]:
 
 
 def sidecars(*lines: dict[str, Any]) -> Sidecars:
-    made = Sidecars(Namer(LABELS, "en"))
-    made.write(lines)
+    with Sidecars(Namer(LABELS, "en")) as made:
+        made.write(lines)
     return made
 
 
@@ -93,7 +93,7 @@ def test_links_pipes_folders_and_what_is_write_protected_are_left_alone(tmp_path
     (tmp_path / "link.xmp").symlink_to(target)
     (tmp_path / "folder.xmp").mkdir()
     os.mkfifo(tmp_path / "pipe.xmp")
-    write_sidecar(tmp_path / "protected.xmp", Keywords(("dog",)))
+    write_sidecar(tmp_path / "protected.xmp", Keywords(("dog",)), new_mode=0o644)
     (tmp_path / "protected.xmp").chmod(0o444)
     made = sidecars(*(line(tmp_path / name, BEACH) for name in ("link", "folder", "pipe", "protected")))
     left = "have a sidecar that was left as it is"
@@ -117,6 +117,15 @@ def test_a_sidecar_keeps_its_permissions_and_an_empty_one_is_a_new_one(photo: Pa
     path.touch(mode=0o600)
     assert sidecars(line(photo, BEACH)).written == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_new_sidecars_may_be_read_by_whom_the_umask_allows_and_it_stays_as_it_is(tmp_path: Path):
+    before = os.umask(0o027)
+    try:
+        sidecars(*(line(tmp_path / f"{number}.jpg", BEACH) for number in range(100)))
+        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        assert os.umask(before) == 0o027
 
 
 HOSTILE = ["<script>.jpg", "two\nlines.jpg", "-rf.jpg", "a|b;c.jpg", "%d%f.jpg", "x" * 247 + ".jpg", "no ending"]
