@@ -9,28 +9,38 @@ from typing import BinaryIO
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Give a file to write beside its place; then flush it to the disk and rename it: a reader never sees half of it.
+
+    Args:
+        path: Its place.
+        mode: Who may read and write it; None is as for new files, not to be used in threads.
 
     Raises:
         OSError: If the folder is missing, full or not writable; the previous file is then as it was.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not all of the name: with what is added it could be longer than names may be.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
         # mkstemp makes files that only their owner may read.
-        beside.chmod(0o666 & ~umask)
+        beside.chmod(mode_of_new_files() if mode is None else mode)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def mode_of_new_files() -> int:
+    """Return who may read and write new files. The umask can be asked only by setting it: not in threads."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def write_text(path: Path, text: str) -> None:

@@ -73,6 +73,10 @@ class PredictConfig:
     language: str | None = None
     # Not dict[str, float], to which a word could not add labels; not thresholds, which is a group of conf/
     own_thresholds: Any = None
+    xmp: bool = MISSING
+    gallery: str | None = None
+    gallery_limit: int = MISSING
+    gallery_side: int = MISSING
     workers: int | None = None
     batch_size: int | None = None
     overwrite: bool = MISSING

@@ -3,9 +3,10 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, ListConfig
@@ -19,10 +20,15 @@ from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
 from tagger.errors import UserError, shown_plainly
 from tagger.pages.visible import visible
+from tagger.tags.gallery.page import Contents, Gallery, write_gallery
+from tagger.tags.gallery.shown import KnownLabels
 from tagger.tags.looking import pace
+from tagger.tags.near import offered
 from tagger.tags.runtime import Tagger
-from tagger.tags.tag_file import TagFile, TaggedPhoto
+from tagger.tags.tag_file import Names, TagFile, TaggedPhoto, plain, read_lines
 from tagger.tags.tagging import tagged
+from tagger.tags.xmp.keywords import Namer
+from tagger.tags.xmp.sidecars import Sidecars
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="predict")
@@ -31,22 +37,33 @@ def main(config: DictConfig) -> None:
     with shown_plainly():
         needed(config, "bundle", "photos", "output")
         chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
+        gallery = as_gallery(config)
         tagger = Tagger.load(config.bundle, profile=config.profile, thresholds=as_thresholds(config.own_thresholds))
         if config.profile:
             print(promised(tagger))
-        skipped, totals = Skipped(), Totals()
-        with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
+        skipped, totals, console = Skipped(), Totals(), Console(soft_wrap=True)
+        named = Namer(tagger.labels, config.language or tagger.language)
+        tag_file = TagFile(Path(config.output).expanduser(), overwrite=config.overwrite)
+        with tag_file as output, Sidecars(named) as sidecars:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
-            batches = tagged(waiting, tagger, chosen, language=config.language, scores=config.scores)
+            near = gallery is not None and not config.scores
+            batches = tagged(waiting, tagger, chosen, language=config.language, scores=config.scores, near=near)
             try:
+                if config.xmp:
+                    complete(sidecars, output, places)
                 for batch in watched(batches, total=count(places), done=len(output.done)):
                     output.append(batch)
                     totals.add(batch)
+                    if config.xmp:
+                        sidecars.write(plain(photo) for photo in batch)
+                output.finish()
+                report(console, totals, skipped, output)
+                say(console, sidecars.told() if config.xmp else ())
+                if gallery is not None:
+                    say(console, show(gallery, output, tagger, config, workers=chosen.workers).told(gallery))
             except KeyboardInterrupt:
                 print(f"stopped; the same command goes on after {len(output.done) + totals.photos:,}", file=sys.stderr)
                 raise SystemExit(130) from None
-            output.finish()
-        report(Console(soft_wrap=True), totals, skipped, output)
 
 
 @dataclass
@@ -97,6 +114,45 @@ def as_thresholds(thresholds: object) -> dict[str, float]:
     return {str(label): float(threshold) for label, threshold in chosen.items()}
 
 
+def as_gallery(config: DictConfig) -> Gallery | None:
+    """Return which page was asked for; before the photos are tagged, so that a mistake costs nothing.
+
+    Raises:
+        UserError: If it cannot be.
+    """
+    if not config.gallery:
+        return None
+    return Gallery(Path(config.gallery).expanduser(), limit=config.gallery_limit, side=config.gallery_side)
+
+
+def complete(sidecars: Sidecars, output: TagFile, places: list[str]) -> None:
+    """Bring up to date the sidecars of those photos that are meant and were tagged before."""
+    if not len(output.done):
+        return
+    meant = Names(found([place for place in places if not is_url(place)], Skipped()))
+    lines = (line for line in read_lines(output.lines) if line["photo"] in meant)
+    sidecars.write(barred(lines, "sidecars of photos tagged before", total=len(output.done)))
+
+
+def show(gallery: Gallery, output: TagFile, tagger: Tagger, config: DictConfig, *, workers: int) -> Contents:
+    """Write the page of all photos that are in the output."""
+    return write_gallery(
+        gallery,
+        lambda: read_lines(output.lines),
+        KnownLabels({label.id: label for label in tagger.labels}, offered(tagger), config.language or tagger.language),
+        facts={"bundle": Path(config.bundle).name},
+        workers=workers,
+        watched=lambda photos: barred(photos, "photos for the gallery", total=gallery.limit),
+    )
+
+
+def barred(things: Iterable[Any], description: str, *, total: int) -> Iterator[Any]:
+    """Pass things on with a bar where somebody looks on."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield from progress.track(things, total=total, description=description)
+
+
 def promised(tagger: Tagger) -> str:
     """Return what the profile comes to."""
     given = [label for label in tagger.labels if label.threshold <= 1]
@@ -143,6 +199,12 @@ def report(console: Console, totals: Totals, skipped: Skipped, output: TagFile) 
     console.print(Text(f"tags  {visible(str(output.output))}"))
 
 
+def say(console: Console, sentences: Iterable[str]) -> None:
+    """Print sentences that may hold names from outside."""
+    for sentence in sentences:
+        console.print(Text(visible(sentence)))
+
+
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output", "profile")
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output", "profile", "gallery")
     main()

@@ -15,19 +15,23 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from tagger.data.photo import BadPhoto, PhotoFile
+from tagger.data.photo import BadPhoto
 
 
 class Framing(Protocol):
-    """What makes a picture of a photo."""
+    """What is made of every photo; goes to other processes. Mostly a :class:`tagger.data.framing.Framing`."""
 
-    def framed(self, photo: PhotoFile) -> Image.Image: ...
+    def framed(self, photo: str, /) -> Any:
+        """Return what NumPy takes for an array of bytes, of any shape.
+
+        Raises:
+            BadPhoto: If the photo cannot be read.
+        """
 
 
 Framings = tuple[Framing, Framing | None]
@@ -42,7 +46,7 @@ class Framed:
 
     photo: str
     pixels: NDArray[np.uint8] | None
-    """(height, width, 3)."""
+    """(height, width, 3), or what else the framing makes of it."""
     error: str = ""
     beside: NDArray[np.uint8] | None = None
     """The same photo in the other framing, if one was asked for."""

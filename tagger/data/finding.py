@@ -76,7 +76,8 @@ def _below(folder: str, skipped: Skipped) -> Iterator[str]:
         elif is_photo_name(entry.name):
             yield entry.path
         else:
-            skipped.add("no photo by its name", entry.path)
+            is_sidecar = entry.name.lower().endswith(".xmp")
+            skipped.add("a sidecar" if is_sidecar else "no photo by its name", entry.path)
 
 
 def _matching(pattern: str) -> Iterator[str]:

@@ -35,7 +35,19 @@ class TaggedPhoto:
     tags: Sequence[Tag] = ()
     scores: dict[str, float] | None = None
     """Of all labels, where they were asked for."""
+    near: dict[str, float] | None = None
+    """Scores of the labels that it nearly got, where they were asked for: see :mod:`tagger.tags.near`."""
     error: str = ""
+
+
+def plain(tagged: TaggedPhoto) -> dict[str, Any]:
+    """Return a line as a mapping, as :func:`read_lines` will give it."""
+    tags = [vars(tag) | {"score": round(tag.score, 6)} for tag in tagged.tags]
+    made: dict[str, Any] = {"photo": tagged.photo, "tags": tags}
+    for key, scores in (("scores", tagged.scores), ("near", tagged.near)):
+        if scores is not None:
+            made[key] = {label: round(score, 6) for label, score in scores.items()}
+    return made | ({"error": tagged.error} if tagged.error else {})
 
 
 def line(tagged: TaggedPhoto) -> bytes:
@@ -48,15 +60,7 @@ def line(tagged: TaggedPhoto) -> bytes:
         >>> line(TaggedPhoto("b.jpg", error="empty file"))
         b'{"photo": "b.jpg", "tags": [], "error": "empty file"}\n'
     """
-    tree: dict[str, Any] = {
-        "photo": tagged.photo,
-        "tags": [vars(tag) | {"score": round(tag.score, 6)} for tag in tagged.tags],
-    }
-    if tagged.scores is not None:
-        tree["scores"] = {label: round(score, 6) for label, score in tagged.scores.items()}
-    if tagged.error:
-        tree["error"] = tagged.error
-    return json.dumps(tree, ensure_ascii=False).encode("utf-8", errors="backslashreplace") + b"\n"
+    return json.dumps(plain(tagged), ensure_ascii=False).encode("utf-8", errors="backslashreplace") + b"\n"
 
 
 class TagFile:
@@ -85,7 +89,7 @@ class TagFile:
             raise UserError(f"output={output} cannot be written: {error.strerror}") from error
         try:
             end = self._end_of_lines()
-            self.done = _Names(self._names(end))
+            self.done = Names(self._names(end))
             self._cut_last_line(end)
         except BaseException:
             self.file.close()
@@ -141,7 +145,7 @@ class TagFile:
             yield _parsed(text, f"{self.lines}, line {number}")["photo"]
 
 
-class _Names:
+class Names:
     """Names that were seen, eight bytes each: of a million photos two share a hash with a chance of 1 in 37 million."""
 
     def __init__(self, names: Iterator[str]) -> None:
