@@ -30,7 +30,7 @@ def main(config: DictConfig) -> None:
         check_language(tagger, config.language)
         corrections = open_until_the_end.enter_context(CorrectionsFile(Path(config.corrections).expanduser()))
         folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="tagger-")))
-        prepare_gradio(folder / "dropped")
+        prepare_gradio(folder)
         from tagger.tags.serving.page import Desk, Page
         from tagger.tags.serving.server import LOOPBACK, Border, application, listening, run
 
@@ -82,15 +82,14 @@ def check_language(tagger: Tagger, language: str) -> None:
         raise UserError(f"language={language}: the bundle's labels have names in {', '.join(known) or 'no language'}")
 
 
-def prepare_gradio(dropped: Path) -> None:
-    """Tell Gradio where to keep what is dropped, and that nothing leaves the machine; before it is imported.
+def prepare_gradio(files: Path) -> None:
+    """Tell Gradio where its files are, and that nothing leaves the machine; before it is imported.
 
     Raises:
         UserError: If it is missing.
     """
-    dropped.mkdir()
     os.environ |= {
-        "GRADIO_TEMP_DIR": str(dropped),
+        "GRADIO_TEMP_DIR": str(files),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": "1",

@@ -102,5 +102,6 @@ def moved(thresholds: Thresholds, tagger: Tagger) -> dict[str, float]:
     """Return the thresholds that are not the bundle's, by label id, with as many digits as a person would type."""
     own = np.array([label.threshold for label in tagger.labels], np.float32)
     return {
-        tagger.labels[label].id: round(float(thresholds[label]), 4) for label in np.flatnonzero(thresholds != own).tolist()
+        tagger.labels[label].id: round(float(thresholds[label]), 4)
+        for label in np.flatnonzero(thresholds != own).tolist()
     }

@@ -110,10 +110,11 @@ class Page:
             self._lay_out_states()
             gr.HTML(views.header(self.desk.name, self.desk.tagger), apply_default_css=False)
             with gr.Row(elem_id="desk"):
-                with gr.Column(scale=7, min_width=320):
+                with gr.Column(scale=6, min_width=320):
                     self._lay_out_photos()
-                with gr.Column(scale=5, min_width=320, elem_id="side"):
+                with gr.Column(scale=4, min_width=320, elem_id="tags", elem_classes="side"):
                     self._lay_out_tags()
+                with gr.Column(scale=4, min_width=320, elem_id="side", elem_classes="side"):
                     self._lay_out_label()
             self._connect()
         self.blocks.queue(api_open=False, default_concurrency_limit=8, max_size=256)
@@ -128,7 +129,7 @@ class Page:
 
     def _lay_out_photos(self) -> None:
         self.drop = Photos(
-            file_count="multiple", label="Photos", show_label=False, height=130, elem_id="drop", elem_classes="drop"
+            file_count="multiple", label="Photos", show_label=False, height=110, elem_id="drop", elem_classes="drop"
         )
         if self.desk.root is not None:
             with gr.Row(elem_classes="folder", equal_height=True):
@@ -140,7 +141,7 @@ class Page:
                     elem_id="folder",
                     container=False,
                 )
-                self.open = gr.Button("Open folder", scale=1, min_width=120, elem_id="open")
+                self.open = gr.Button("Open", scale=0, min_width=80, elem_id="open")
         self.notes = gr.HTML(elem_id="notes", apply_default_css=False)
         with gr.Row(elem_classes="order", equal_height=True):
             self.order = gr.Radio(
@@ -150,23 +151,17 @@ class Page:
         self.grid = self._part("photos", views.grid(self._looks(None, None, None, None, AS_ADDED), []))
 
     def _lay_out_tags(self) -> None:
-        with gr.Group(elem_id="tags"):
+        with gr.Column(elem_classes="pane"):
             self.tags = self._part("photo", str(views.PARTS.no_photo()))
             with gr.Row(visible=False, elem_classes="said", equal_height=True) as self.saying:
                 self.missing = gr.Dropdown(
                     self.desk.choices, value=None, label="A tag is missing", scale=3, min_width=150, elem_id="missing"
                 )
-                self.undo = gr.Button("Undo", scale=1, min_width=90, interactive=False, elem_id="undo")
+                self.undo = gr.Button("Undo", scale=1, min_width=80, interactive=False, size="sm", elem_id="undo")
 
     def _lay_out_label(self) -> None:
-        with gr.Group(elem_id="label"):
-            self.label = gr.Dropdown(
-                self.desk.choices, value=None, label="Label", elem_id="choose", info="whose threshold to move"
-            )
-            self.slider = gr.Slider(
-                0, 1, value=0.5, step=0.001, label="Threshold", interactive=False, elem_id="threshold", buttons=[]
-            )
-            self.reset = gr.Button("Back to the bundle's threshold", size="sm", interactive=False, elem_id="reset")
+        with gr.Column(elem_classes="pane"):
+            self.label = gr.Dropdown(self.desk.choices, value=None, label="Label", elem_id="choose")
             self.curve = self._part("curve", str(views.PARTS.no_label()))
         with gr.Accordion("Moved thresholds", open=False, elem_id="moved"):
             self.for_predict = gr.Textbox(
@@ -185,20 +180,25 @@ class Page:
         looks = [self.album, self.thresholds, self.photo, self.label, self.order]
         parts = [self.grid, self.tags, self.saying, self.curve]
         adding = {"concurrency_id": "album", "concurrency_limit": 1, "show_progress": "hidden"}
-        self._on(self.drop.upload, self._add_dropped, [self.drop, *looks], [self.drop, self.notes, self.album, *parts], **adding)
+        self._on(
+            self.drop.upload,
+            self._add_dropped,
+            [self.drop, *looks],
+            [self.drop, self.notes, self.album, *parts],
+            **adding,
+        )
         if self.desk.root is not None:
             for event in (self.open.click, self.folder.submit):
                 self._on(event, self._add_folder, [self.folder, *looks], [self.notes, self.album, *parts], **adding)
         self._on(self.clear.click, self._remove_all, looks, [self.notes, self.album, self.photo, *parts], **adding)
         self._on(self.order.change, self._render, looks, parts)
         self._on(self.grid.choose, self._choose, looks, [self.photo, *parts])
-        chosen = [self.label, self.slider, self.reset, *parts]
-        for part in (self.tags, self.grid):
-            self._on(part.look, self._look, looks, chosen)
-        self._on(self.label.input, self._look_at, looks, chosen)
+        chosen = [self.label, *parts]
+        self._on(self.tags.look, self._look, looks, chosen)
+        self._on(self.label.input, self._render, looks, parts)
         moved = [self.thresholds, self.for_predict, self.for_profile, *parts]
-        self._on(self.slider.input, self._move, [self.slider, *looks], moved, trigger_mode="always_last")
-        self._on(self.reset.click, self._reset, looks, [self.slider, *moved])
+        self._on(self.curve.move, self._move, looks, moved, trigger_mode="always_last")
+        self._on(self.curve.reset, self._reset, looks, moved)
         said = [self.history, self.undo, self.missing, self.notes, *parts]
         self._on(self.tags.say, self._say, [self.history, *looks], said)
         self._on(self.missing.input, self._say_missing, [self.missing, self.history, *looks], said)
@@ -256,9 +256,7 @@ class Page:
             return
         yield from self._add(paths, [Path(path).name for path in paths], *looks)
 
-    def _add(
-        self, paths: list[str], names: list[str], album: Album | None, *looks: Any
-    ) -> Iterator[dict[Any, Any]]:
+    def _add(self, paths: list[str], names: list[str], album: Album | None, *looks: Any) -> Iterator[dict[Any, Any]]:
         """Read photos and tag them, a few at a time; yield the page after each few, and what could not be read."""
         album = album or Album.empty(self.desk.pictures, self.desk.nothing.scored)
         room = self.desk.max_photos - len(album)
@@ -291,46 +289,35 @@ class Page:
         _forget(album)
         return {self.album: None, self.photo: None, self.notes: "", **self._render(None, thresholds, None, *chosen)}
 
-    def _choose(self, album: Album | None, thresholds: Thresholds, _: Any, *chosen: Any, event: gr.EventData) -> dict:
+    def _choose(
+        self, event: gr.EventData, album: Album | None, thresholds: Thresholds, _: Any, *chosen: Any
+    ) -> dict[Any, Any]:
         photo = event._data.get("photo")
         if not isinstance(photo, int) or not 0 <= photo < len(album or ()):
             return self._render(album, thresholds, None, *chosen)
         return {self.photo: photo, **self._render(album, thresholds, photo, *chosen)}
 
     def _look(
-        self, album: Any, thresholds: Thresholds, photo: Any, _: Any, order: str, event: gr.EventData
+        self, event: gr.EventData, album: Any, thresholds: Thresholds, photo: Any, _: Any, order: str
     ) -> dict[Any, Any]:
         label = str(event._data.get("label"))
         if label not in self.desk.columns:
             return {}
-        return {self.label: label, **self._look_at(album, thresholds, photo, label, order)}
-
-    def _look_at(
-        self, album: Any, thresholds: Thresholds, photo: Any, label: str | None, order: str
-    ) -> dict[Any, Any]:
-        shown = self._render(album, thresholds, photo, label, order)
-        if label is None:
-            return {self.slider: gr.update(interactive=False), self.reset: gr.update(interactive=False), **shown}
-        at = min(1.0, float(thresholds[self.desk.columns[label]]))
-        return {
-            self.slider: gr.update(value=at, interactive=True, label=f"Threshold of {visible(self._name(label))}"),
-            self.reset: gr.update(interactive=True),
-            **shown,
-        }
+        return {self.label: label, **self._render(album, thresholds, photo, label, order)}
 
     def _move(
-        self, at: float, album: Any, thresholds: Thresholds, photo: Any, label: str | None, order: str
+        self, event: gr.EventData, album: Any, thresholds: Thresholds, photo: Any, label: str | None, order: str
     ) -> dict[Any, Any]:
-        if label is None:
+        at = event._data.get("threshold")
+        if label is None or not isinstance(at, int | float) or not 0 <= at <= NEVER:
             return {}
-        # What stands at the end of the slider is never given.
-        return self._moved(NEVER if at >= 1 else float(at), album, thresholds, photo, label, order)
+        return self._moved(float(at), album, thresholds, photo, label, order)
 
     def _reset(self, album: Any, thresholds: Thresholds, photo: Any, label: str | None, order: str) -> dict[Any, Any]:
         if label is None:
             return {}
-        own = float(self.desk.tagger.labels[self.desk.columns[label]].threshold)
-        return {self.slider: min(1.0, own), **self._moved(own, album, thresholds, photo, label, order)}
+        own = bundle_thresholds(self.desk.tagger)[self.desk.columns[label]]
+        return self._moved(float(own), album, thresholds, photo, label, order)
 
     def _moved(
         self, at: float, album: Any, thresholds: Thresholds, photo: Any, label: str, order: str
@@ -345,14 +332,21 @@ class Page:
             **self._render(album, thresholds, photo, label, order),
         }
 
-    def _say(self, history: History, *looks: Any, event: gr.EventData) -> dict[Any, Any]:
+    def _say(self, event: gr.EventData, history: History, *looks: Any) -> dict[Any, Any]:
         return self._said(str(event._data.get("label")), event._data.get("value"), history, *looks)
 
     def _say_missing(self, label: str | None, history: History, *looks: Any) -> dict[Any, Any]:
         return self._said(str(label), "present", history, *looks)
 
     def _said(
-        self, label: str, value: Any, history: History, album: Album | None, thresholds: Any, photo: int | None, *rest: Any
+        self,
+        label: str,
+        value: Any,
+        history: History,
+        album: Album | None,
+        thresholds: Any,
+        photo: int | None,
+        *rest: Any,
     ) -> dict[Any, Any]:
         """Keep a verdict about the photo that is looked at."""
         if album is None or photo is None or label not in self.desk.columns or value not in ("present", "absent"):
@@ -394,9 +388,6 @@ class Page:
             bundle=self.desk.tagger.manifest.files["model.onnx"][1],
             score=float(album.scored.scores[photo, self.desk.columns[label]]),
         )
-
-    def _name(self, label: str) -> str:
-        return self.desk.tagger.labels[self.desk.columns[label]].name(self.desk.language)
 
 
 _SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")

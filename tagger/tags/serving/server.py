@@ -107,7 +107,11 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         opened.close()
         way_out = f"end what listens there, or take another: port={port + 1}; port=0 takes a free one"
-        if isinstance(error, OSError) and error.errno is not None and os.strerror(error.errno).startswith("Address alr"):
+        if (
+            isinstance(error, OSError)
+            and error.errno is not None
+            and os.strerror(error.errno).startswith("Address alr")
+        ):
             raise UserError(f"port={port} of {host} is taken: {way_out}") from error
         raise UserError(f"host={host} port={port}: {getattr(error, 'strerror', None) or error}; {way_out}") from error
     return opened
@@ -129,6 +133,7 @@ def application(blocks: gr.Blocks, *, max_bytes: int) -> FastAPI:
         mcp_server=False,
         pwa=False,
         show_error=False,
+        i18n=gr.I18n(en={"upload_text.drop_file": "Drop photos here", "upload_text.click_to_upload": "choose them"}),
         theme=_theme(),
         css=styles,
     )
@@ -137,7 +142,12 @@ def application(blocks: gr.Blocks, *, max_bytes: int) -> FastAPI:
 def run(app: Any, listener: socket.socket) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
     )
     # As Ctrl-C, so that what is open is closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -150,7 +160,14 @@ def run(app: Any, listener: socket.socket) -> None:
 def _theme() -> gr.themes.Base:
     """Return Gradio's plain theme in the colours and fonts of the other pages."""
     blue = gr.themes.Color(
-        **{"c50": "#eef5f9", "c100": "#d9e9f1", "c200": "#b5d3e3", "c300": "#8bb9d1", "c400": "#5a9abc", "c500": "#2c6e8f"},
+        **{
+            "c50": "#eef5f9",
+            "c100": "#d9e9f1",
+            "c200": "#b5d3e3",
+            "c300": "#8bb9d1",
+            "c400": "#5a9abc",
+            "c500": "#2c6e8f",
+        },
         **{"c600": "#2c6e8f", "c700": "#255c78", "c800": "#1f4c63", "c900": "#193d50", "c950": "#102733"},
     )
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"]

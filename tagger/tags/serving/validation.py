@@ -25,13 +25,13 @@ def point_at(curve: Curve, threshold: float) -> Point | None:
         >>> point_at(curve, 0.9), point_at(curve, 0.8), point_at(curve, 0.6), point_at(curve, 0.1)
         (None, Point(precision=1.0, recall=0.25), Point(precision=0.5, recall=0.25), Point(precision=0.5, recall=0.5))
     """
-    # Points whose threshold is at least this one; thresholds fall.
-    place = bisect_left(curve.thresholds, True, key=lambda point: point < threshold)
+    # How many points have at least this threshold; thresholds fall, and are written with nine decimals.
+    place = bisect_left(curve.thresholds, True, key=lambda point: point < threshold - 1e-9)
     if place == 0 or not curve.positives:
         return None
     found, tagged = curve.found[place - 1], curve.tagged[place - 1]
     if place < len(curve.thresholds):
         above, below = curve.thresholds[place - 1], curve.thresholds[place]
         mistakes = (curve.tagged[place] - curve.found[place]) - (tagged - found)
-        tagged += mistakes * (above - threshold) / (above - below)
+        tagged += mistakes * max(0.0, above - threshold) / (above - below)
     return Point(found / tagged if tagged else 0.0, found / curve.positives)

@@ -1,5 +1,6 @@
 """The parts of the page as HTML: the photos, one photo's tags, one label's curve. Every name in them is escaped."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,49 @@ from tagger.pages.template import page_template
 from tagger.tags.corrections import Correction, Value
 from tagger.tags.manifest import BundleLabel
 from tagger.tags.runtime import Tag, Tagger
-from tagger.tags.serving.album import NEVER, Album, ShownPhoto, Thresholds, bundle_thresholds
+from tagger.tags.serving.album import Album, ShownPhoto, Thresholds, bundle_thresholds
 from tagger.tags.serving.validation import Point, point_at
 from tagger.tracking.charts import curve_points
 
-PARTS = page_template(Path(__file__).with_name("parts.html")).module
+WIDEST = 9.0
+"""Log-odds at the ends of the scale that scores and thresholds are drawn on: 0.00012 and 0.99988."""
+
+STEPS = 1000
+"""Places of the slider."""
+
+TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99)
+"""Scores that are written below the slider."""
+
+
+def position(score: float) -> float:
+    """Return where a score or threshold is drawn, 0..1: by its log-odds, since thresholds of rare labels are small.
+
+    Example:
+        >>> position(0.5), round(position(0.01), 3), position(0.0), position(2.0)
+        (0.5, 0.245, 0.0, 1.0)
+    """
+    if not 0 < score < 1:
+        return 0.0 if score <= 0 else 1.0
+    return min(1.0, max(0.0, 0.5 + math.log(score / (1 - score)) / (2 * WIDEST)))
+
+
+def short(score: float) -> str:
+    """Return a score or threshold for people.
+
+    Example:
+        >>> short(0.41238), short(0.0042), short(0.00001), short(2.0)
+        ('0.412', '0.0042', 'below 0.0001', 'never')
+    """
+    if score > 1:
+        return "never"
+    if 0 < score < 1e-4:
+        return "below 0.0001"
+    return f"{score:.3f}" if score >= 0.01 else f"{score:.2g}"
+
+
+PARTS = page_template(Path(__file__).with_name("parts.html")).make_module(
+    {"position": position, "short": short, "ticks": TICKS, "steps": STEPS}
+)
 
 CHIPS = 4
 """Tags that are named below a photo in the grid."""
@@ -98,11 +137,11 @@ def label(looks: Looks) -> str:
             label=label,
             threshold=threshold,
             bundle_threshold=float(bundle_thresholds(looks.tagger)[looks.label]),
-            never=NEVER,
             verdict=VERDICTS.get(label.verdict or "", ""),
             drawing=_drawing(label, threshold),
             target=looks.tagger.manifest.target or {},
-            scores=[round(float(score), 4) for score in scores],
+            name=label.name(looks.language),
+            scores=[(position(float(score)), bool(score >= threshold)) for score in scores],
             given=int((scores >= threshold).sum()),
         )
     )
@@ -136,7 +175,7 @@ def nearest(looks: Looks, photo: int) -> list[ShownTag]:
     """Return the labels that are not given and whose scores are nearest to their thresholds, the nearest first."""
     assert looks.album is not None
     scores, id_ = looks.album.scored.scores[photo], looks.album.photos[photo].photo_id
-    share = np.where(scores < looks.thresholds, scores / looks.thresholds, -1)
+    share = np.where(scores < looks.thresholds, scores / np.maximum(looks.thresholds, 1e-9), -1)
     found = [looks.tagger.labels[label].id for label in np.argsort(-share, kind="stable") if share[label] > 0]
     return [_shown(looks, photo, label) for label in found if (id_, label) not in looks.said][:NEAREST]
 
