@@ -14,6 +14,8 @@ from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tags.corrections import CorrectionsFile
 from tagger.tags.runtime import Tagger
+from tagger.tags.serving.border import LOOPBACK, Border
+from tagger.tags.serving.desk import Desk
 from tagger.tags.serving.folder import Root
 from tagger.tags.serving.reading import PhotoReader
 
@@ -31,8 +33,8 @@ def main(config: DictConfig) -> None:
         corrections = open_until_the_end.enter_context(CorrectionsFile(Path(config.corrections).expanduser()))
         folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="tagger-")))
         prepare_gradio(folder)
-        from tagger.tags.serving.page import Desk, Page
-        from tagger.tags.serving.server import LOOPBACK, Border, application, listening, run
+        from tagger.tags.serving.page import Page
+        from tagger.tags.serving.server import application, listening, run
 
         listener = open_until_the_end.enter_context(listening(config.host, config.port))
         max_bytes = int(config.max_megabytes * 1e6)
@@ -110,8 +112,6 @@ def somebody() -> str:
 
 def announce(host: str, port: int, corrections: Path, root: Root | None) -> None:
     """Say where the page is, and what of it others can reach."""
-    from tagger.tags.serving.server import LOOPBACK
-
     shown = f"[{host}]" if ":" in host else host
     if host not in LOOPBACK:
         print(

@@ -1,5 +1,6 @@
 """Verdicts of people: a file that only grows, whole after a kill at any moment, of one server at a time."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -66,12 +67,16 @@ def test_what_is_taken_back_was_never_said(said: list[Correction], back: Correct
     }
 
 
-@given(line=st.binary(max_size=200))
+@given(
+    line=st.binary(max_size=200)
+    | st.dictionaries(
+        st.sampled_from(list(vars(BEACH))),
+        st.none() | st.booleans() | st.integers() | st.floats() | anything | st.lists(st.just(1)),
+    ).map(lambda tree: json.dumps(vars(BEACH) | tree).encode())
+)
 def test_no_line_of_a_stranger_is_more_than_refused(line: bytes):
-    try:
-        assert Correction.from_line(Correction.from_line(line).to_line())
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        Correction.from_line(line)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.tags.runtime import Scored, Tag, Tagger
+from tagger.tags.runtime import Scored, Tagger
 from tagger.tags.serving.reading import ReadPhoto
 
 NEVER = 2.0
@@ -84,11 +84,6 @@ def nothing_scored(tagger: Tagger) -> Scored:
     """Return what the network says of no photo."""
     black = tagger.run(np.zeros((1, tagger.framing.size, tagger.framing.size, 3), np.uint8))
     return Scored(**{field.name: getattr(black, field.name)[:0] for field in fields(Scored)})
-
-
-def tags_by_photo(album: Album, tagger: Tagger, thresholds: Thresholds, *, language: str) -> list[list[Tag]]:
-    """Return the tags of every photo, the highest score first."""
-    return list(tagger.tags_of(album.decided(thresholds), language=language)) if len(album) else []
 
 
 def bundle_thresholds(tagger: Tagger) -> Thresholds:

@@ -8,8 +8,8 @@ element.addEventListener("click", ({ target }) => {
   if (!button) return;
   const { photo, label, say, reset } = button.dataset;
   if (reset !== undefined) trigger("reset", {});
-  else if (say !== undefined) trigger("say", { label, value: say });
-  else if (label !== undefined) show("side", () => trigger("look", { label }));
+  else if (say !== undefined) trigger("say", { label: Number(label), value: say });
+  else if (label !== undefined) show("side", () => trigger("look", { label: Number(label) }));
   else show("tags", () => trigger("choose", { photo: Number(photo) }));
 });
 

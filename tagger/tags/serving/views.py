@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -52,7 +53,7 @@ def short(score: float) -> str:
     return f"{score:.3f}" if score >= 0.01 else f"{score:.2g}"
 
 
-PARTS = page_template(Path(__file__).with_name("parts.html")).make_module(
+PARTS: Any = page_template(Path(__file__).with_name("parts.html")).make_module(
     {"position": position, "short": short, "ticks": TICKS, "steps": STEPS}
 )
 
@@ -80,6 +81,7 @@ class ShownTag:
     """A label on a photo, with everything that the page says of it."""
 
     id: str
+    column: int
     name: str
     score: float
     threshold: float
@@ -135,6 +137,7 @@ def label(looks: Looks) -> str:
     return str(
         PARTS.label(
             label=label,
+            column=looks.label,
             threshold=threshold,
             bundle_threshold=float(bundle_thresholds(looks.tagger)[looks.label]),
             verdict=VERDICTS.get(label.verdict or "", ""),
@@ -187,6 +190,7 @@ def _shown(looks: Looks, photo: int, id_: str, *, tag: Tag | None = None) -> Sho
     said = looks.said.get((looks.album.photos[photo].photo_id, id_))
     return ShownTag(
         id=id_,
+        column=column,
         name=label.name(looks.language),
         score=float(looks.album.scored.scores[photo, column]),
         threshold=float(looks.thresholds[column]),
