@@ -172,24 +172,38 @@ class CorrectionsFile:
             self._file.close()
         self._lock.release()
 
-    def append(self, said: Correction) -> None:
+    def held(self, photo_id: str, label: str) -> Value:
+        """Return what holds of a label on a photo; ``unknown`` if nobody has said."""
+        said = self.standing.get((photo_id, label))
+        return "unknown" if said is None else said.value
+
+    def say(self, said: Correction) -> Value | None:
         """Append a verdict; when this returns it is on the disk.
+
+        Returns:
+            What held before; None if it held already, and nothing was appended.
 
         Raises:
             UserError: If it cannot be written, for instance because the disk is full; the file is then as it was.
         """
         with self._turn:
-            end = os.fstat(self._file.fileno()).st_size
-            line = said.to_line()
-            try:
-                if self._file.write(line) < len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                self._file.truncate(end)
-                raise UserError(f"{self.path} cannot be written: {error.strerror or error}") from error
+            before = self.held(said.photo_id, said.label)
+            if before == said.value:
+                return None
+            self._append(said.to_line())
             # A new mapping: the pages of others are reading the old one.
             self.standing = standing([*self.standing.values(), said])
+            return before
+
+    def _append(self, line: bytes) -> None:
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)
+            raise UserError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
     def _opened(self) -> FileIO:
         try:

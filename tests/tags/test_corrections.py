@@ -35,7 +35,7 @@ corrections = st.builds(
 
 def test_a_verdict_is_a_line_that_says_who_said_what_when_of_which_photo(tmp_path: Path):
     with CorrectionsFile(tmp_path / "corrections.jsonl") as file:
-        file.append(BEACH)
+        file.say(BEACH)
     (line,) = (tmp_path / "corrections.jsonl").read_text().splitlines()
     assert json.loads(line) == {
         **{"photo_id": "ab" * 16, "photo": "beach.jpg", "label": "scene.beach", "value": "absent"},
@@ -45,15 +45,16 @@ def test_a_verdict_is_a_line_that_says_who_said_what_when_of_which_photo(tmp_pat
 
 @given(said=st.lists(corrections, max_size=8))
 def test_what_was_said_is_what_is_read(said: list[Correction], tmp_path_factory: pytest.TempPathFactory):
-    path = tmp_path_factory.mktemp("said") / "corrections.jsonl"
-    with CorrectionsFile(path) as file:
-        for correction in said[:4]:
-            file.append(correction)
-    with CorrectionsFile(path) as file:
-        for correction in said[4:]:
-            file.append(correction)
-        assert file.standing == standing(said)
-    assert list(read_corrections(path)) == said
+    path, kept = tmp_path_factory.mktemp("said") / "corrections.jsonl", []
+    for part in (said[:4], said[4:]):
+        with CorrectionsFile(path) as file:
+            for correction in part:
+                held = standing(kept).get((correction.photo_id, correction.label))
+                before = held.value if held else "unknown"
+                assert file.say(correction) == (None if before == correction.value else before)
+                kept += [correction] if before != correction.value else []
+            assert file.standing == standing(kept)
+    assert list(read_corrections(path)) == kept
 
 
 @given(said=st.lists(corrections, max_size=8), back=corrections)
@@ -129,7 +130,7 @@ def test_a_line_that_was_cut_anywhere_never_counts_and_is_no_harm(tmp_path: Path
         path.write_bytes(whole + whole[:cut])
         assert list(read_corrections(path)) == [BEACH]
         with CorrectionsFile(path) as file:
-            file.append(BEACH.withdrawn())
+            file.say(BEACH.withdrawn())
         assert [said.value for said in read_corrections(path)] == ["absent", "unknown"]
 
 
@@ -146,13 +147,13 @@ class Full:
 def test_a_full_disk_is_said_and_leaves_no_half_a_line(tmp_path: Path):
     path = tmp_path / "corrections.jsonl"
     with CorrectionsFile(path) as file:
-        file.append(BEACH)
+        file.say(BEACH)
         file._file = Full(opened := file._file)  # type: ignore[assignment]
         with pytest.raises(UserError, match="No space left on device"):
-            file.append(BEACH.withdrawn())
+            file.say(BEACH.withdrawn())
         assert file.standing == standing([BEACH])
         file._file = opened
-        file.append(BEACH.withdrawn())
+        file.say(BEACH.withdrawn())
     assert [said.value for said in read_corrections(path)] == ["absent", "unknown"]
 
 
@@ -162,7 +163,7 @@ from pathlib import Path
 from tagger.tags.corrections import Correction, CorrectionsFile, now
 with CorrectionsFile(Path(sys.argv[1])) as file:
     for number in range(1_000_000):
-        file.append(Correction(f"{number:032x}", "x" * 2000, "sea", "absent", "ann", now(), "f00", 0.5))
+        file.say(Correction(f"{sys.argv[2]}{number:031x}", "x" * 2000, "sea", "absent", "ann", now(), "f00", 0.5))
         print(number, flush=True)
 """
 
@@ -172,7 +173,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_said_to_be_kept(tmp_path: P
     path, told = tmp_path / "corrections.jsonl", 0
     for round_ in range(6):
         before = sum(1 for _ in read_corrections(path)) if path.exists() else 0
-        words = [sys.executable, "-c", APPENDING, str(path)]
+        words = [sys.executable, "-c", APPENDING, str(path), str(round_)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
             assert run.stdout
             for _ in range(20 + 7 * round_):

@@ -100,10 +100,6 @@ class Desk:
             UserError: If it cannot be written.
         """
         shown = album.photos[photo]
-        held = self.corrections.standing.get((shown.photo_id, label))
-        before: Value = "unknown" if held is None else held.value
-        if before == value:
-            return None
         verdict = Correction(
             photo_id=shown.photo_id,
             photo=shown.name,
@@ -114,8 +110,8 @@ class Desk:
             bundle=self.tagger.manifest.files[MODEL][1],
             score=float(album.scored.scores[photo, self.columns[label]]),
         )
-        self.corrections.append(verdict)
-        return Said(verdict, before)
+        before = self.corrections.say(verdict)
+        return None if before is None else Said(verdict, before)
 
     def take_back(self, said: Said) -> None:
         """Let what held before a verdict hold again.
@@ -123,7 +119,7 @@ class Desk:
         Raises:
             UserError: If it cannot be written.
         """
-        self.corrections.append(said.verdict.withdrawn(before=said.before))
+        self.corrections.say(said.verdict.withdrawn(before=said.before))
 
     def _with_some(self, album: Album, paths: Sequence[str], names: Sequence[str]) -> tuple[Album, list[str]]:
         kept: dict[str, tuple[str, ReadPhoto]] = {}

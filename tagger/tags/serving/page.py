@@ -1,8 +1,7 @@
 """The page in Gradio: which parts there are, and what happens when somebody uses them.
 
 What a visitor has is in the states of the session: the album, the thresholds, the photo that is looked at, and what was
-said. Each is written by few events, and events that write the album wait for each other, so that none overwrites what
-another has just written.
+said. Events that write the same state wait for each other, so that none overwrites what another has just written.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -150,12 +149,14 @@ class Page:
         self._on(self.tags.look, self._look, [], [self.label])
         self._on(self.label.input, self._look_again, [], [])
         moved = [self.thresholds, self.for_predict, self.as_yaml]
-        self._on(self.curve.move, self._move, [], moved, trigger_mode="always_last")
-        self._on(self.curve.reset, self._reset, [], moved)
+        moving: dict[str, Any] = {"concurrency_id": "thresholds", "concurrency_limit": 1}
+        self._on(self.curve.move, self._move, [], moved, trigger_mode="always_last", **moving)
+        self._on(self.curve.reset, self._reset, [], moved, **moving)
         said = [self.history, self.undo, self.missing, self.notes]
-        self._on(self.tags.say, self._say, [self.history], said)
-        self._on(self.missing.input, self._say_missing, [self.missing, self.history], said)
-        self._on(self.undo.click, self._take_back, [self.history], said)
+        saying: dict[str, Any] = {"concurrency_id": "history", "concurrency_limit": 1}
+        self._on(self.tags.say, self._say, [self.history], said, **saying)
+        self._on(self.missing.input, self._say_missing, [self.missing, self.history], said, **saying)
+        self._on(self.undo.click, self._take_back, [self.history], said, **saying)
 
     def _on(self, event: Any, do: Callable, inputs: Sequence[Any], outputs: Sequence[Any], **settings: Any) -> None:
         """Connect an event, which also gets what is chosen and may draw the parts anew; none of them is an API."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -61,6 +62,15 @@ def application(blocks: gr.Blocks, *, max_bytes: int) -> FastAPI:
     )
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which says nothing of the connections that open pages hold when it ends."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
 def run(app: Any, listener: socket.socket) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     config = uvicorn.Config(
@@ -74,7 +84,7 @@ def run(app: Any, listener: socket.socket) -> None:
     # As Ctrl-C, so that what is open is closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
 
 
 def _theme() -> gr.themes.Base:

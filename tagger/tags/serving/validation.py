@@ -25,8 +25,9 @@ def point_at(curve: Curve, threshold: float) -> Point | None:
         >>> point_at(curve, 0.9), point_at(curve, 0.8), point_at(curve, 0.6), point_at(curve, 0.1)
         (None, Point(precision=1.0, recall=0.25), Point(precision=0.5, recall=0.25), Point(precision=0.5, recall=0.5))
     """
-    # How many points have at least this threshold; thresholds fall, and are written with nine decimals.
-    place = bisect_left(curve.thresholds, True, key=lambda point: point < threshold - 1e-9)
+    # How many points have at least this threshold; thresholds fall. A curve's have nine decimals, ours are float32.
+    lowest = threshold * (1 - 1e-6) - 1e-9
+    place = bisect_left(curve.thresholds, True, key=lambda point: point < lowest)
     if place == 0 or not curve.positives:
         return None
     found, tagged = curve.found[place - 1], curve.tagged[place - 1]

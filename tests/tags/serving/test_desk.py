@@ -1,4 +1,4 @@
-"""What a visitor of the page gets: tags that follow the thresholds, verdicts that are kept, and names that do no harm."""
+"""What a visitor of the page gets: tags that follow the thresholds, verdicts that are kept, names that do no harm."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
