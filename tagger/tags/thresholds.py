@@ -168,7 +168,7 @@ def wilson_lower_bound(successes: Tensor, trials: Tensor, *, confidence: float =
     # The formula times n, which leaves no division by zero trials.
     failures = trials - successes
     spread = torch.sqrt(successes * failures / trials.clamp(min=1e-300) + z * z / 4)
-    bound = (successes + z * z / 2 - z * spread) / (trials + z * z)
+    bound = (successes + z * z / 2 - z * spread) / (trials + z * z).clamp(min=1e-300)
     # With no successes rounding may leave −1e-17.
     return bound.clamp_(min=0)
 
