@@ -81,10 +81,11 @@ class ServeConfig:
     """Root of ``conf/serve.yaml``."""
 
     bundle: str = MISSING
+    profile: str | None = None
     root: str | None = None
     corrections: str = MISSING
     annotator: str | None = None
-    language: str = MISSING
+    language: str | None = None
     host: str = MISSING
     port: int = MISSING
     max_photos: int = MISSING

@@ -28,8 +28,9 @@ def main(config: DictConfig) -> None:
         check(config)
         root = None if config.root is None else Root(Path(config.root))
         path = Path(config.bundle).expanduser()
-        tagger = Tagger.load(path)
-        check_language(tagger, config.language)
+        tagger = Tagger.load(path, profile=config.profile)
+        language = config.language or tagger.language
+        check_language(tagger, language)
         corrections = open_until_the_end.enter_context(CorrectionsFile(Path(config.corrections).expanduser()))
         folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="tagger-")))
         prepare_gradio(folder)
@@ -49,7 +50,7 @@ def main(config: DictConfig) -> None:
             annotator=config.annotator or somebody(),
             pictures=pictures,
             root=root,
-            language=config.language,
+            language=language,
             max_photos=config.max_photos,
         )
         app = application(Page(desk).blocks, max_bytes=max_bytes)
@@ -125,5 +126,5 @@ def announce(host: str, port: int, corrections: Path, root: Root | None) -> None
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "root", "corrections", "annotator")
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "profile", "root", "corrections", "annotator")
     main()

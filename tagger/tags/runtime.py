@@ -164,7 +164,7 @@ class Tagger:
         scores, origins = self._seen(pixels)
         if self.completion:
             scores, origins = self.completion(scores, origins)
-        return Scored(scores, self._given(scores), origins)
+        return Scored(scores, self.given(scores), origins)
 
     def _seen(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what the graph gives: scores and origins."""
@@ -172,8 +172,14 @@ class Tagger:
         # A graph of a bundle of version 1 has no relations.
         return scores, rest[0] if rest else np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
 
-    def _given(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-        given = scores >= self.thresholds
+    def given(self, scores: NDArray[np.float32], thresholds: NDArray[np.float32] | None = None) -> NDArray[np.bool_]:
+        """Return which labels are given to photos with these scores, (photos, labels).
+
+        Args:
+            scores: As :meth:`run` gives them, (photos, labels).
+            thresholds: Of all labels, instead of the tagger's own, (labels,).
+        """
+        given = scores >= (self.thresholds if thresholds is None else thresholds)
         most = self.profile.tags_per_photo
         if most is None or most >= len(self.labels):
             return given

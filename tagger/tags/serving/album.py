@@ -65,10 +65,6 @@ class Album:
         """Return whether a photo is in the album already."""
         return any(photo.photo_id == photo_id for photo in self.photos)
 
-    def decided(self, thresholds: Thresholds) -> Scored:
-        """Return the scores with the tags that these thresholds give; the network is not asked again."""
-        return replace(self.scored, tags=self.scored.scores >= thresholds)
-
     def remove_pictures(self) -> None:
         """Remove its folder: the visitor has gone."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -86,17 +82,7 @@ def nothing_scored(tagger: Tagger) -> Scored:
     return Scored(**{field.name: getattr(black, field.name)[:0] for field in fields(Scored)})
 
 
-def bundle_thresholds(tagger: Tagger) -> Thresholds:
-    """Return the thresholds that the bundle gives, or that the command gave instead."""
-    if tagger.thresholds is not None:
-        return tagger.thresholds
-    return np.array([label.threshold for label in tagger.labels], np.float32)
-
-
 def moved(thresholds: Thresholds, tagger: Tagger) -> dict[str, float]:
-    """Return the thresholds that are not the bundle's, by label id, with as many digits as a person would type."""
-    own = np.array([label.threshold for label in tagger.labels], np.float32)
-    return {
-        tagger.labels[label].id: round(float(thresholds[label]), 4)
-        for label in np.flatnonzero(thresholds != own).tolist()
-    }
+    """Return the thresholds that are not the tagger's, by label id, with as many digits as a person would type."""
+    changed = np.flatnonzero(thresholds != tagger.thresholds).tolist()
+    return {tagger.labels[label].id: float(f"{thresholds[label]:.4g}") for label in changed}

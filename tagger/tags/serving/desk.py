@@ -1,7 +1,7 @@
 """What all visitors of the page share, and what it does for one of them: tag photos, keep a verdict."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -75,7 +75,8 @@ class Desk:
 
     def tags(self, album: Album, thresholds: Thresholds) -> list[list[Tag]]:
         """Return the tags of every photo, the highest score first."""
-        return list(self.tagger.tags_of(album.decided(thresholds), language=self.language))
+        scored = replace(album.scored, tags=self.tagger.given(album.scored.scores, thresholds))
+        return list(self.tagger.tags_of(scored, language=self.language))
 
     def room(self, album: Album | None) -> int:
         """Return how many photos may be added."""

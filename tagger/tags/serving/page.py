@@ -14,7 +14,7 @@ import gradio as gr
 from tagger.errors import UserError
 from tagger.pages.visible import visible
 from tagger.tags.serving import views
-from tagger.tags.serving.album import NEVER, Album, Thresholds, bundle_thresholds, moved
+from tagger.tags.serving.album import NEVER, Album, Thresholds, moved
 from tagger.tags.serving.desk import Desk, Said
 from tagger.tags.serving.export import as_yaml, own_thresholds
 from tagger.tags.serving.views import Looks
@@ -87,7 +87,7 @@ class Page:
 
     def _lay_out_states(self) -> None:
         self.album = gr.State(None, delete_callback=forget)
-        self.thresholds = gr.State(bundle_thresholds(self.desk.tagger))
+        self.thresholds = gr.State(self.desk.tagger.thresholds)
         self.photo = gr.State(None)
         self.history = gr.State(())
 
@@ -125,10 +125,10 @@ class Page:
         with gr.Accordion("Moved thresholds", open=False, elem_id="moved"):
             copied: dict[str, Any] = {"interactive": False, "buttons": ["copy"], "placeholder": "none was moved"}
             self.for_predict = gr.Textbox(label="for tagger.predict", lines=1, elem_id="for_predict", **copied)
-            self.as_yaml = gr.Textbox(label="as YAML", lines=3, elem_id="as_yaml", **copied)
+            self.as_yaml = gr.Textbox(label="for a profile", lines=3, elem_id="as_yaml", **copied)
 
     def _part(self, id_: str) -> gr.HTML:
-        nothing = self._looks(Chosen(None, bundle_thresholds(self.desk.tagger), None, None, AS_ADDED))
+        nothing = self._looks(Chosen(None, self.desk.tagger.thresholds, None, None, AS_ADDED))
         drawn = {"photos": views.grid, "photo": views.photo}
         html = drawn[id_](nothing, []) if id_ in drawn else views.label(nothing)
         return gr.HTML(html, elem_id=id_, js_on_load=SCRIPT, apply_default_css=False)
@@ -240,7 +240,7 @@ class Page:
         now = Chosen(*chosen)
         if now.label is None:
             return {}
-        return self._moved(now, float(bundle_thresholds(self.desk.tagger)[self.desk.columns[now.label]]))
+        return self._moved(now, float(self.desk.tagger.thresholds[self.desk.columns[now.label]]))
 
     def _moved(self, chosen: Chosen, at: float) -> Update:
         assert chosen.label is not None

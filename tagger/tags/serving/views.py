@@ -13,7 +13,7 @@ from tagger.pages.template import page_template
 from tagger.tags.corrections import Correction, Value
 from tagger.tags.manifest import BundleLabel
 from tagger.tags.runtime import Tag, Tagger
-from tagger.tags.serving.album import Album, ShownPhoto, Thresholds, bundle_thresholds
+from tagger.tags.serving.album import Album, ShownPhoto, Thresholds
 from tagger.tags.serving.validation import Point, point_at
 from tagger.tracking.charts import curve_points
 
@@ -139,9 +139,9 @@ def label(looks: Looks) -> str:
             label=label,
             column=looks.label,
             threshold=threshold,
-            bundle_threshold=float(bundle_thresholds(looks.tagger)[looks.label]),
+            own_threshold=float(looks.tagger.thresholds[looks.label]),
             verdict=VERDICTS.get(label.verdict or "", ""),
-            drawing=_drawing(label, threshold),
+            drawing=_drawing(label, threshold, own=float(looks.tagger.thresholds[looks.label])),
             target=looks.tagger.manifest.target or {},
             name=label.name(looks.language),
             scores=[(position(float(score)), bool(score >= threshold)) for score in scores],
@@ -248,9 +248,9 @@ class _Drawing:
     support: int
 
 
-def _drawing(label: BundleLabel, threshold: float) -> _Drawing | None:
+def _drawing(label: BundleLabel, threshold: float, *, own: float) -> _Drawing | None:
     curve = label.curve
     if curve is None or not curve.thresholds:
         return None
     points = curve_points(np.array(curve.precision), np.array(curve.recall))
-    return _Drawing(points, point_at(curve, label.threshold), point_at(curve, threshold), curve.support)
+    return _Drawing(points, point_at(curve, own), point_at(curve, threshold), curve.support)

@@ -17,7 +17,7 @@ from tagger.tags.bundle import read_bundle
 from tagger.tags.corrections import CorrectionsFile, read_corrections
 from tagger.tags.curve import Curve
 from tagger.tags.serving import views
-from tagger.tags.serving.album import Album, bundle_thresholds, moved
+from tagger.tags.serving.album import Album, moved
 from tagger.tags.serving.desk import Desk
 from tagger.tags.serving.reading import ReadPhoto, read_photo
 from tagger.tags.serving.validation import point_at
@@ -76,7 +76,7 @@ def added(desk: Desk, photos: Sequence[str], album: Album | None = None, names: 
 
 def looks(desk: Desk, album: Album | None, **chosen: Any) -> Looks:
     """Return what the page's parts are made of."""
-    defaults = {"album": album, "thresholds": bundle_thresholds(desk.tagger), "said": desk.corrections.standing}
+    defaults = {"album": album, "thresholds": desk.tagger.thresholds.copy(), "said": desk.corrections.standing}
     return Looks(tagger=desk.tagger, language=desk.language, columns=desk.columns, **defaults | chosen)
 
 
@@ -89,15 +89,15 @@ def test_moved_thresholds_give_the_tags_that_the_bundle_gives_with_them(
     desk = make_desk()
     album = added(desk, photos)
     chosen = {"red": 0.7, "green": 0.2, "grey": 0.5}
-    thresholds = bundle_thresholds(desk.tagger)
+    thresholds = desk.tagger.thresholds.copy()
     thresholds[[desk.columns[label] for label in chosen]] = list(chosen.values())
     expected = Tagger.load(delivered / "album.tagger", thresholds=chosen).tag(photos)
     found = desk.tags(album, thresholds)
     assert [[tag.label for tag in tags] for tags in found] == [[tag.label for tag in tags] for tags in expected]
-    before = desk.tags(album, bundle_thresholds(desk.tagger))
+    before = desk.tags(album, desk.tagger.thresholds.copy())
     assert found != before, "a test that could not fail otherwise"
     assert moved(thresholds, desk.tagger) == chosen
-    assert moved(bundle_thresholds(desk.tagger), desk.tagger) == {}
+    assert moved(desk.tagger.thresholds.copy(), desk.tagger) == {}
 
 
 @given(
@@ -174,7 +174,7 @@ def test_no_more_photos_are_kept_than_allowed(make_desk: Callable[..., Desk], ph
 def test_a_verdict_is_kept_shown_and_taken_back(make_desk: Callable[..., Desk], photos: list[str]):
     desk = make_desk()
     album = added(desk, photos)
-    tags = desk.tags(album, bundle_thresholds(desk.tagger))
+    tags = desk.tags(album, desk.tagger.thresholds.copy())
     photo = next(number for number, given in enumerate(tags) if given)
     label = tags[photo][0].label
     said = desk.say(album, photo, label, "absent")
@@ -203,7 +203,7 @@ def test_what_was_said_is_missing_is_shown_as_a_tag_also_the_next_time(
     desk.corrections.close()
     desk = make_desk()
     album = added(desk, photos[:1])
-    (tags,) = desk.tags(album, bundle_thresholds(desk.tagger))
+    (tags,) = desk.tags(album, desk.tagger.thresholds.copy())
     assert "grey" not in [tag.label for tag in tags]
     shown = {tag.id: tag for tag in views.shown_tags(looks(desk, album), 0, tags)}
     assert shown["grey"].said == "present"
@@ -216,7 +216,7 @@ def test_what_was_said_is_missing_is_shown_as_a_tag_also_the_next_time(
 def test_photos_stand_in_the_order_of_a_labels_score(make_desk: Callable[..., Desk], photos: list[str]):
     desk = make_desk()
     album = added(desk, photos)
-    thresholds = bundle_thresholds(desk.tagger)
+    thresholds = desk.tagger.thresholds.copy()
     html = views.grid(looks(desk, album, label=1, by_score=True), desk.tags(album, thresholds))
     numbers = [int(part.split('"')[0]) for part in html.split('data-photo="')[1:]]
     assert sorted(numbers) == list(range(20))
@@ -228,7 +228,7 @@ def test_photos_stand_in_the_order_of_a_labels_score(make_desk: Callable[..., De
 def test_what_is_nearly_given_is_not_given(make_desk: Callable[..., Desk], photos: list[str]):
     desk = make_desk()
     album = added(desk, photos)
-    for photo, tags in enumerate(desk.tags(album, bundle_thresholds(desk.tagger))):
+    for photo, tags in enumerate(desk.tags(album, desk.tagger.thresholds.copy())):
         nearly = views.nearest(looks(desk, album), photo)
         assert not {tag.label for tag in tags} & {tag.id for tag in nearly}
         shares = [tag.score / tag.threshold for tag in nearly]
@@ -268,7 +268,7 @@ def test_the_curve_marks_the_bundles_threshold_and_the_one_now(make_desk: Callab
     bundle = read_bundle(delivered / "album.tagger")
     labels = (replace(bundle.manifest.labels[0], threshold=0.1, curve=CURVE), *bundle.manifest.labels[1:])
     desk = make_desk(Tagger(replace(bundle.manifest, labels=labels), bundle.model))
-    thresholds = bundle_thresholds(desk.tagger)
+    thresholds = desk.tagger.thresholds.copy()
     thresholds[0] = 0.9
     html = views.label(looks(desk, None, thresholds=thresholds, label=0))
     assert "precision <strong>1.00</strong>, recall <strong>0.50</strong>" in html
