@@ -82,6 +82,22 @@ class PredictConfig:
     overwrite: bool = MISSING
 
 
+@dataclass
+class ServeConfig:
+    """Root of ``conf/serve.yaml``."""
+
+    bundle: str = MISSING
+    profile: str | None = None
+    root: str | None = None
+    corrections: str = MISSING
+    annotator: str | None = None
+    language: str | None = None
+    host: str = MISSING
+    port: int = MISSING
+    max_photos: int = MISSING
+    max_megabytes: float = MISSING
+
+
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -118,3 +134,4 @@ ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
 ConfigStore.instance().store(name="export_schema", node=ExportConfig)
 ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
+ConfigStore.instance().store(name="serve_schema", node=ServeConfig)

@@ -150,7 +150,11 @@ def test_every_option_says_what_it_is_for(group: str, option: str):
     assert lines[lines[0] == "# @package _global_"].startswith("# ")
 
 
-PATHS = {"export": ("checkpoint", "bundle", "photos"), "predict": ("bundle", "photos", "output")}
+PATHS = {
+    "export": ("checkpoint", "bundle", "photos"),
+    "predict": ("bundle", "photos", "output"),
+    "serve": ("bundle", "profile", "root", "corrections", "annotator"),
+}
 """Settings that these verbs take as they are typed."""
 
 
@@ -159,7 +163,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict)\b([^`\n&]*)", text))
+    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve)\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found

@@ -71,7 +71,7 @@ def framed(
     rest = iter(photos)
     while True:
         pending: deque[tuple[str, Future[Framed]]] = deque()
-        pool = _pool(framings, workers)
+        pool = decoders(framings, workers)
         try:
             yield from _through(pool, rest, pending, ahead)
             return
@@ -104,14 +104,15 @@ def _first(pending: deque[tuple[str, "Future[Framed]"]]) -> Framed:
 
 
 def _alone(framings: Framings, photo: str) -> Framed:
-    with _pool(framings, 1) as pool:
+    with decoders(framings, 1) as pool:
         try:
             return pool.submit(_frame_here, photo).result()
         except BrokenProcessPool:
             return Framed(photo, None, "the process that decoded it died: a crash, or no memory")
 
 
-def _pool(framings: Framings, workers: int) -> ProcessPoolExecutor:
+def decoders(framings: Framings, workers: int) -> ProcessPoolExecutor:
+    """Return processes that decode; they end with this one, and Ctrl-C is not for them."""
     # A plain fork would copy a process in the middle of what its threads (the network's) are doing.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")

@@ -44,8 +44,8 @@ class Looked:
     photos: Sequence[Framed]
     pixels: Pixels
     """Of those that can be read, in their order; none if none can."""
-    detected: NDArray[np.float32] | None
-    """Highest detection score of every label, (readable photos, labels); None without a detector."""
+    detected: NDArray[np.float32]
+    """Highest detection score of every label, (readable photos, labels)."""
 
     @property
     def readable(self) -> NDArray[np.bool_]:
@@ -62,10 +62,7 @@ def looked_at(photos: Iterable[str], tagger: Tagger, pace: Pace) -> Iterator[Loo
 
 
 def _looked(batch: Sequence[Framed], tagger: Tagger) -> Looked:
-    size, detecting = tagger.framing.size, tagger.detecting
-    pixels = [photo.pixels for photo in batch if photo.pixels is not None]
+    size, readable = tagger.framing.size, [photo for photo in batch if photo.pixels is not None]
+    pixels = [photo.pixels for photo in readable if photo.pixels is not None]
     stacked = np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
-    if detecting is None or not pixels:
-        return Looked(batch, stacked, None)
-    detected = [detecting.on(photo.beside) for photo in batch if photo.beside is not None]
-    return Looked(batch, stacked, np.stack(detected))
+    return Looked(batch, stacked, tagger.detected([photo.beside for photo in readable]))

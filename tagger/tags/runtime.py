@@ -69,7 +69,7 @@ class Scored:
     origins: NDArray[np.int64]
     """Column of the label that each score follows from, (photos, labels): its own where the network says so, −1 where
     the detector does."""
-    detected: NDArray[np.float32] | None = None
+    detected: NDArray[np.float32]
     """Highest detection score of every label, (photos, labels), 0 where there is none."""
 
 
@@ -192,10 +192,12 @@ class Tagger:
             detected: Highest detection score of every label, (photos, labels), as ``self.detecting`` gives them for
                 photos; None: nothing is detected.
         """
+        if detected is None:
+            detected = np.zeros((len(pixels), len(self.labels)), np.float32)
         scores, origins = self._seen(pixels, detected)
         if self.completion:
             scores, origins = self.completion(scores, origins)
-        return Scored(scores, self._given(scores), origins, detected)
+        return Scored(scores, self.given(scores), origins, detected)
 
     def _looked_at(self, photos: Sequence[PhotoFile]) -> Scored:
         pixels = np.stack([self.pixels(photo) for photo in photos])
@@ -203,23 +205,35 @@ class Tagger:
             return self.run(pixels)
         return self.run(pixels, np.stack([self.detecting.detections(photo) for photo in photos]))
 
-    def _seen(
-        self, pixels: Pixels, detected: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _seen(self, pixels: Pixels, detected: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what the graph gives: scores and origins."""
         scores, _, *rest = self.session.run(None, self.inputs(pixels, detected))
         # A graph of a bundle of version 1 has no relations.
         return scores, rest[0] if rest else np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
 
-    def inputs(self, pixels: Pixels, detected: NDArray[np.float32] | None) -> dict[str, Any]:
+    def inputs(self, pixels: Pixels, detected: NDArray[np.float32]) -> dict[str, Any]:
         """Return what the graph takes, by name."""
-        if self.detecting is None:
-            return {"pixels": pixels}
-        nothing = np.zeros((len(pixels), len(self.labels)), np.float32)
-        return {"pixels": pixels, "detected": nothing if detected is None else detected}
+        return {"pixels": pixels} if self.detecting is None else {"pixels": pixels, "detected": detected}
 
-    def _given(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-        given = scores >= self.thresholds
+    def detected(self, pictures: Sequence[Pixels | None]) -> NDArray[np.float32]:
+        """Return the highest detection score of every label, (photos, labels).
+
+        Args:
+            pictures: Photos as ``self.detecting.framing`` makes them, of any size; not looked at without a detector.
+        """
+        if self.detecting is None:
+            return np.zeros((len(pictures), len(self.labels)), np.float32)
+        rows = [self.detecting.on(picture) for picture in pictures if picture is not None]
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
+
+    def given(self, scores: NDArray[np.float32], thresholds: NDArray[np.float32] | None = None) -> NDArray[np.bool_]:
+        """Return which labels are given to photos with these scores, (photos, labels).
+
+        Args:
+            scores: As :meth:`run` gives them, (photos, labels).
+            thresholds: Of all labels, instead of the tagger's own, (labels,).
+        """
+        given = scores >= (self.thresholds if thresholds is None else thresholds)
         most = self.profile.tags_per_photo
         if most is None or most >= len(self.labels):
             return given
@@ -240,7 +254,7 @@ class Tagger:
         id_, scores = self.labels[label].id, scored.scores[photo]
         score, origin = float(scores[label]), int(scored.origins[photo, label])
         if origin == DETECTOR:
-            seen = 0.0 if scored.detected is None else scored.detected[photo, label]
+            seen = scored.detected[photo, label]
             return Tag(id_, names[label], score, "detector", f"{names[label]} detected, {seen:.2f}")
         if origin != label:
             return Tag(id_, names[label], score, "rule", f"follows from {names[origin]}, scored {scores[origin]:.2f}")
@@ -250,7 +264,7 @@ class Tagger:
         """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
         black = np.zeros((1, self.framing.size, self.framing.size, 3), np.uint8)
         try:
-            scores, origins = self._seen(black, None)
+            scores, origins = self._seen(black, np.zeros((1, len(self.labels)), np.float32))
         # onnxruntime's exceptions have no common ancestor of their own.
         except Exception as error:
             raise BundleError(f"model.onnx does not run: {error}") from error

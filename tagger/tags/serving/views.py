@@ -1,0 +1,256 @@
+"""The parts of the page as HTML: the photos, one photo's tags, one label's curve. Every name in them is escaped."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from tagger.pages.template import page_template
+from tagger.tags.corrections import Correction, Value
+from tagger.tags.manifest import BundleLabel
+from tagger.tags.runtime import Tag, Tagger
+from tagger.tags.serving.album import Album, ShownPhoto, Thresholds
+from tagger.tags.serving.validation import Point, point_at
+from tagger.tracking.charts import curve_points
+
+WIDEST = 9.0
+"""Log-odds at the ends of the scale that scores and thresholds are drawn on: 0.00012 and 0.99988."""
+
+STEPS = 1000
+"""Places of the slider."""
+
+TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99)
+"""Scores that are written below the slider."""
+
+
+def position(score: float) -> float:
+    """Return where a score or threshold is drawn, 0..1: by its log-odds, since thresholds of rare labels are small.
+
+    Example:
+        >>> position(0.5), round(position(0.01), 3), position(0.0), position(2.0)
+        (0.5, 0.245, 0.0, 1.0)
+    """
+    if not 0 < score < 1:
+        return 0.0 if score <= 0 else 1.0
+    return min(1.0, max(0.0, 0.5 + math.log(score / (1 - score)) / (2 * WIDEST)))
+
+
+def short(score: float) -> str:
+    """Return a score or threshold for people.
+
+    Example:
+        >>> short(0.41238), short(0.0042), short(0.00001), short(2.0)
+        ('0.412', '0.0042', 'below 0.0001', 'never')
+    """
+    if score > 1:
+        return "never"
+    if 0 < score < 1e-4:
+        return "below 0.0001"
+    return f"{score:.3f}" if score >= 0.01 else f"{score:.2g}"
+
+
+PARTS: Any = page_template(Path(__file__).with_name("parts.html")).make_module(
+    {"position": position, "short": short, "ticks": TICKS, "steps": STEPS}
+)
+
+CHIPS = 4
+"""Tags that are named below a photo in the grid."""
+NEAREST = 5
+"""Labels that are listed as nearly given."""
+NOTES = 12
+"""Remarks that are shown."""
+
+VERDICTS = {
+    "certified": "on validation, the lower bound of its precision or recall meets the target",
+    "met": "it meets the target on validation, but on too few photos to be sure",
+    "unreachable": "no threshold meets the target; a fallback applies",
+    "best_f1": "no target was asked for: the threshold of best F1",
+}
+"""What the verdict of a label means, for people."""
+
+Said = Mapping[tuple[str, str], Correction]
+"""Verdicts of people that hold, by photo id and label."""
+
+
+@dataclass(frozen=True)
+class ShownTag:
+    """A label on a photo, with everything that the page says of it."""
+
+    id: str
+    column: int
+    name: str
+    score: float
+    threshold: float
+    is_given: bool
+    verdict: str = ""
+    origin: str = ""
+    because: str = ""
+    said: Value | None = None
+    """What a person said of it."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What the page's parts are made of: one visitor's photos and what was chosen."""
+
+    tagger: Tagger
+    language: str
+    columns: Mapping[str, int]
+    """Column of every label, by its id."""
+    album: Album | None
+    thresholds: Thresholds
+    said: Said
+    photo: int | None = None
+    """Number in the album of the photo that is looked at."""
+    label: int | None = None
+    """Column of the label that is looked at."""
+    by_score: bool = False
+    """Whether the photos are in the order of that label's score."""
+
+
+def grid(looks: Looks, tags: Sequence[Sequence[Tag]]) -> str:
+    """Return the album: a button for every photo, with its picture and its best tags."""
+    return str(PARTS.grid(looks=looks, cards=[_card(looks, photo, tags[photo]) for photo in _order(looks)]))
+
+
+def photo(looks: Looks, tags: Sequence[Sequence[Tag]]) -> str:
+    """Return the photo that is looked at, with all its tags and those that it nearly has."""
+    if looks.album is None or looks.photo is None:
+        return str(PARTS.no_photo())
+    shown = shown_tags(looks, looks.photo, tags[looks.photo])
+    photo = looks.album.photos[looks.photo]
+    return str(
+        PARTS.photo(photo=photo, url=_url(photo), tags=shown, nearest=nearest(looks, looks.photo), verdicts=VERDICTS)
+    )
+
+
+def label(looks: Looks) -> str:
+    """Return what is known of the label that is looked at: its promise, its curve, its scores on these photos."""
+    if looks.label is None:
+        return str(PARTS.no_label())
+    label, threshold = looks.tagger.labels[looks.label], float(looks.thresholds[looks.label])
+    scores = looks.album.scored.scores[:, looks.label] if looks.album is not None else np.zeros(0)
+    return str(
+        PARTS.label(
+            label=label,
+            column=looks.label,
+            threshold=threshold,
+            own_threshold=float(looks.tagger.thresholds[looks.label]),
+            verdict=VERDICTS.get(label.verdict or "", ""),
+            drawing=_drawing(label, threshold, own=float(looks.tagger.thresholds[looks.label])),
+            target=looks.tagger.manifest.target or {},
+            name=label.name(looks.language),
+            scores=[(position(float(score)), bool(score >= threshold)) for score in scores],
+            given=int((scores >= threshold).sum()),
+        )
+    )
+
+
+def notes(remarks: Iterable[str], *, doing: str = "") -> str:
+    """Return remarks as a list, the first of them if there are many; ``doing`` is what is going on."""
+    remarks = list(remarks)
+    return str(PARTS.notes(remarks=remarks[:NOTES], more=len(remarks) - NOTES, doing=doing))
+
+
+def header(name: str, tagger: Tagger) -> str:
+    """Return the head of the page."""
+    return str(PARTS.header(name=name, manifest=tagger.manifest))
+
+
+def shown_tags(looks: Looks, photo: int, tags: Sequence[Tag]) -> list[ShownTag]:
+    """Return the tags of a photo, the highest score first, and with them what a person said is missing."""
+    shown = [_shown(looks, photo, tag.label, tag=tag) for tag in tags]
+    given = {tag.label for tag in tags}
+    assert looks.album is not None
+    id_ = looks.album.photos[photo].photo_id
+    for label in looks.tagger.labels:
+        said = looks.said.get((id_, label.id))
+        if said is not None and said.value == "present" and label.id not in given:
+            shown.append(_shown(looks, photo, label.id))
+    return shown
+
+
+def nearest(looks: Looks, photo: int) -> list[ShownTag]:
+    """Return the labels that are not given and whose scores are nearest to their thresholds, the nearest first."""
+    assert looks.album is not None
+    scores, id_ = looks.album.scored.scores[photo], looks.album.photos[photo].photo_id
+    share = np.where(scores < looks.thresholds, scores / np.maximum(looks.thresholds, 1e-9), -1)
+    found = [looks.tagger.labels[label].id for label in np.argsort(-share, kind="stable") if share[label] > 0]
+    return [_shown(looks, photo, label) for label in found if (id_, label) not in looks.said][:NEAREST]
+
+
+def _shown(looks: Looks, photo: int, id_: str, *, tag: Tag | None = None) -> ShownTag:
+    assert looks.album is not None
+    column = looks.columns[id_]
+    label = looks.tagger.labels[column]
+    said = looks.said.get((looks.album.photos[photo].photo_id, id_))
+    return ShownTag(
+        id=id_,
+        column=column,
+        name=label.name(looks.language),
+        score=float(looks.album.scored.scores[photo, column]),
+        threshold=float(looks.thresholds[column]),
+        is_given=tag is not None,
+        verdict=label.verdict or "",
+        origin=tag.origin if tag else "",
+        because=tag.because if tag and tag.origin != "network" else "",
+        said=said.value if said else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Card:
+    number: int
+    url: str
+    name: str
+    tags: list[ShownTag]
+    more: int
+    score: float | None
+    is_given: bool
+
+
+def _card(looks: Looks, photo: int, tags: Sequence[Tag]) -> _Card:
+    assert looks.album is not None
+    shown = shown_tags(looks, photo, tags)
+    chosen = None if looks.label is None else float(looks.album.scored.scores[photo, looks.label])
+    return _Card(
+        number=photo,
+        url=_url(looks.album.photos[photo]),
+        name=looks.album.photos[photo].name,
+        tags=shown[:CHIPS],
+        more=max(0, len(shown) - CHIPS),
+        score=chosen,
+        is_given=chosen is not None and looks.label is not None and chosen >= float(looks.thresholds[looks.label]),
+    )
+
+
+def _order(looks: Looks) -> list[int]:
+    if looks.album is None:
+        return []
+    if not looks.by_score or looks.label is None:
+        return list(range(len(looks.album)))
+    return [int(photo) for photo in np.argsort(-looks.album.scored.scores[:, looks.label], kind="stable")]
+
+
+def _url(photo: ShownPhoto) -> str:
+    return f"gradio_api/file={quote(str(photo.picture))}"
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    points: str
+    own: Point | None
+    now: Point | None
+    support: int
+
+
+def _drawing(label: BundleLabel, threshold: float, *, own: float) -> _Drawing | None:
+    curve = label.curve
+    if curve is None or not curve.thresholds:
+        return None
+    points = curve_points(np.array(curve.precision), np.array(curve.recall))
+    return _Drawing(points, point_at(curve, own), point_at(curve, threshold), curve.support)
