@@ -57,6 +57,7 @@ class ExportConfig:
     checkpoint: str = MISSING
     bundle: str = MISSING
     photos: str | None = None
+    register: str | None = MISSING
 
 
 @dataclass

@@ -17,7 +17,9 @@ from tagger.tags.bundle import write_bundle
 from tagger.tags.delivery import Run, describe, read_run, read_trained, told_of
 from tagger.tags.graph import build_graph, compare
 from tagger.tags.model_card import model_card
+from tagger.tags.registry import register
 from tagger.tags.runtime import Tagger
+from tagger.tracking.quiet import quieten
 
 COMPARED = 32
 """Most photos on which the graph is compared with the checkpoint."""
@@ -26,6 +28,7 @@ COMPARED = 32
 @hydra.main(version_base="1.3", config_path="../conf", config_name="export")
 def main(config: DictConfig) -> None:
     """Turn a checkpoint into a bundle, and do not write it unless it does what the checkpoint does."""
+    quieten()
     with shown_plainly():
         needed(config, "checkpoint", "bundle")
         path = Path(config.bundle).expanduser()
@@ -48,6 +51,11 @@ def main(config: DictConfig) -> None:
                 "without verdicts and figures: no labels.csv tells of this checkpoint; a run's tells of best.ckpt"
             )
         console.print(f"bundle  {path}  ({len(model) / 1e6:.1f} MB, {len(manifest.labels)} labels)")
+        if config.register is not None:
+            tags = {key: value for key, value in manifest.run.items() if key != "mlflow_run_id"}
+            made = register(path, name=config.register, run_id=run.mlflow_run_id, tags=tags)
+            console.print(f"registered  {made.uri}  ({made.tracking_uri})")
+            console.print(f"serve   mlflow models serve -m {made.uri} --env-manager local")
 
 
 def photos_to_compare(config: DictConfig, run: Run) -> Iterator[str]:

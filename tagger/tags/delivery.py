@@ -55,12 +55,20 @@ def read_trained(path: Path) -> Trained:
         UserError: If it is missing or none of ours.
     """
     if not path.is_file():
-        raise UserError(f"checkpoint={path}: there is no such file; a run keeps checkpoints/best.ckpt")
+        newest = "".join(f"\n  checkpoint={path}" for path in newest_checkpoints(Path("runs")))
+        there = f"the newest here:{newest}" if newest else "a run keeps checkpoints/best.ckpt"
+        raise UserError(f"checkpoint={path}: there is no such file; {there}")
     try:
         return Trained(path, *load_checkpoint(path))
     # What torch raises for a file that is no checkpoint depends on its first bytes.
     except Exception as error:
         raise UserError(f"checkpoint={path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def newest_checkpoints(runs: Path, count: int = 5) -> list[Path]:
+    """Return the best checkpoints of the runs in a folder, the newest first."""
+    found = runs.glob("*/*/checkpoints/best.ckpt")
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:count]
 
 
 def read_run(checkpoint: Path) -> Run:
