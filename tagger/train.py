@@ -94,6 +94,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 run.path,
                 result,
                 contract=thresholds.contract,
+                validation=thresholds.histogram,
                 test=test.scored,
                 audit=audit.effects or [],
                 photos=data.names(test.scored.rows),
@@ -118,7 +119,10 @@ def build_module(config: DictConfig, data: PhotoData, network: Network) -> Tagge
     settings: Any = OmegaConf.to_container(config.network, resolve=True)
     recipe = {
         "network": {key: value for key, value in settings.items() if key != "weights" and not key.startswith("_")},
-        "labels": [{"id": label.id, "names": dict(label.names)} for label in data.taxonomy.labels],
+        "labels": [
+            {"id": label.id, "names": dict(label.names), "groups": list(data.taxonomy.above(label.id))}
+            for label in data.taxonomy.labels
+        ],
         "size": data.size,
         "fit": data.fit,
         "fingerprints": {"catalog": data.catalog.fingerprint, "taxonomy": data.taxonomy.fingerprint},

@@ -154,21 +154,22 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "labels": [
             {"id": name, "names": {"en": name.title(), "zh": zh}} for name, zh in zip(COLOURS, "红绿蓝灰", strict=True)
         ],
+        "rules": {"pooling": "max", "relations": [["implies", "blue", "red"]], "dropped": []},
         "size": 64,
         "fit": "pad",
         "fingerprints": {"catalog": "c0ffee", "taxonomy": "7ea"},
     }
     pl.seed_everything(0, verbose=False)
     network = Network(labels=4, weights=None, **recipe["network"])  # type: ignore[arg-type]
-    # Wide scores: a fresh head says 0.01 of everything.
-    torch.nn.init.normal_(network.head.weight, std=3.0)
+    # Wide scores: a fresh head says 0.01 of everything, and the features of random weights are about 1e-7.
+    torch.nn.init.normal_(network.head.weight, std=1.5e6)
     torch.nn.init.zeros_(network.head.bias)
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
     state["thresholds"] = torch.tensor([0.4, 0.6, 0.5, 2.0])
     (folder / "checkpoints").mkdir()
     torch.save({"recipe": recipe, "state_dict": state}, folder / "checkpoints" / "best.ckpt")
     trained = read_trained(folder / "checkpoints" / "best.ckpt")
-    model = build_graph(trained.network, trained.thresholds, size=64)
+    model = build_graph(trained.chain, size=64)
     manifest = describe(trained, read_run(trained.path))
     write_bundle(folder / "album.tagger", manifest, model=model, card=model_card(manifest, name="album", metrics={}))
     return folder

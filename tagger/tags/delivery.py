@@ -10,14 +10,16 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch import Tensor
 from yaml import YAMLError
 
 from tagger.errors import UserError
 from tagger.model.checkpoint import load_checkpoint
-from tagger.model.network import Network
+from tagger.tags.chain import Chain
+from tagger.tags.curve import Curve
 from tagger.tags.graph import OPSET
 from tagger.tags.manifest import BundleLabel, Manifest
+from tagger.tags.rules import Rules
+from tagger.tracking.curves_json import read_curves
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import read_labels
 
@@ -33,8 +35,7 @@ class Trained:
     """What a checkpoint holds."""
 
     path: Path
-    network: Network
-    thresholds: Tensor
+    chain: Chain
     recipe: dict[str, Any]
 
 
@@ -43,6 +44,7 @@ class Run:
     """What a run's folder says; all empty where a checkpoint has none."""
 
     labels: dict[str, LabelResult] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     mlflow_run_id: str = ""
@@ -59,7 +61,8 @@ def read_trained(path: Path) -> Trained:
         there = f"the newest here:{newest}" if newest else "a run keeps checkpoints/best.ckpt"
         raise UserError(f"checkpoint={path}: there is no such file; {there}")
     try:
-        return Trained(path, *load_checkpoint(path))
+        network, thresholds, recipe = load_checkpoint(path)
+        return Trained(path, Chain(network, Rules.from_recipe(recipe), thresholds).eval(), recipe)
     # What torch raises for a file that is no checkpoint depends on its first bytes.
     except Exception as error:
         raise UserError(f"checkpoint={path} cannot be read: {str(error).splitlines()[0]}") from error
@@ -84,14 +87,16 @@ def read_run(checkpoint: Path) -> Run:
         settings = folder / "config.yaml"
         config: Any = OmegaConf.to_container(OmegaConf.load(settings)) if settings.is_file() else {}
         mlflow_run_id = str(_json(folder / "run.json").get("mlflow_run_id", ""))
-        return Run(labels, _json(folder / "metrics.json"), config, mlflow_run_id)
+        drawn = folder / "curves.json"
+        curves = read_curves(drawn) if drawn.is_file() else {}
+        return Run(labels, curves, _json(folder / "metrics.json"), config, mlflow_run_id)
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"the run's folder {folder} cannot be read: {error}") from error
 
 
 def describe(trained: Trained, run: Run) -> Manifest:
     """Return the manifest, without the hashes of the files."""
-    recipe, normalisation = trained.recipe, trained.network.normalisation
+    recipe, normalisation = trained.recipe, trained.chain.network.normalisation
     return Manifest(
         labels=_labels(trained, run),
         preprocessing={
@@ -102,6 +107,7 @@ def describe(trained: Trained, run: Run) -> Manifest:
             "std": list(normalisation.std),
         },
         opset=OPSET,
+        relations=tuple((kind, label, other) for kind, label, other in trained.chain.rules.active),
         target=_target(run),
         fingerprints={**recipe.get("fingerprints", {}), "checkpoint": _sha256(trained.path)},
         run=_run_facts(run),
@@ -118,14 +124,14 @@ def told_of(trained: Trained, run: Run) -> bool:
     return set(ids) == set(run.labels) and all(
         # labels.csv has six significant digits.
         abs(run.labels[id_].threshold - threshold) <= 1e-5 * max(threshold, 1e-3)
-        for id_, threshold in zip(ids, trained.thresholds.tolist(), strict=True)
+        for id_, threshold in zip(ids, trained.chain.thresholds.tolist(), strict=True)
     )
 
 
 def _labels(trained: Trained, run: Run) -> tuple[BundleLabel, ...]:
     results = run.labels if told_of(trained, run) else {}
     labels = []
-    for label, threshold in zip(trained.recipe["labels"], trained.thresholds.tolist(), strict=True):
+    for label, threshold in zip(trained.recipe["labels"], trained.chain.thresholds.tolist(), strict=True):
         result = results.get(label["id"])
         labels.append(
             BundleLabel(
@@ -135,6 +141,8 @@ def _labels(trained: Trained, run: Run) -> tuple[BundleLabel, ...]:
                 verdict=result.verdict if result else None,
                 fallback=result.fallback if result else None,
                 figures={name: getattr(result, name) for name in FIGURES} if result else {},
+                groups=tuple(label.get("groups", ())),
+                curve=run.curves.get(label["id"]) if result else None,
             )
         )
     return tuple(labels)

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from tagger.model.module import TaggerModule
+from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Contract, Target, fit
 
 
@@ -13,6 +14,8 @@ class FitThresholds(Callback):
     """After each validation, fit the contract on its scores; the module's thresholds are then the contract's."""
 
     contract: Contract
+    histogram: Histogram
+    """What the contract was fitted on."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -23,5 +26,6 @@ class FitThresholds(Callback):
         if trainer.sanity_checking:
             return
         module = cast(TaggerModule, pl_module)
-        self.contract = fit(module.validation.compute(), self.target, unknown=module.unknown)
+        self.histogram = module.validation.compute()
+        self.contract = fit(self.histogram, self.target, unknown=module.unknown)
         module.thresholds.copy_(self.contract.thresholds)

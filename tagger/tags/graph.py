@@ -1,4 +1,4 @@
-"""The bundle's ONNX graph: pixels in, scores and tags out, made by torch and compared with the checkpoint's network."""
+"""The bundle's ONNX graph: pixels in, scores and tags out, made by torch and compared with the checkpoint."""
 
 import logging
 import warnings
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tagger.data.photo import BadPhoto
 from tagger.data.transforms import EvalTransform
 from tagger.errors import UserError
-from tagger.model.network import Network
+from tagger.tags.chain import Chain, Completed
 from tagger.tags.runtime import Scored, Tagger
 
 # The exporter's own; onnxruntime runs it since 1.14 (2023).
@@ -27,28 +27,28 @@ class GraphError(UserError):
 
 
 class Delivered(nn.Module):
-    """Framed photos (photos, size, size, 3), uint8, to ``scores`` and ``tags``, both (photos, labels)."""
+    """Framed photos (photos, size, size, 3), uint8, to what the chain says of them."""
 
     mean: Tensor
     std: Tensor
-    thresholds: Tensor
 
-    def __init__(self, network: Network, thresholds: Tensor) -> None:
+    def __init__(self, chain: Chain) -> None:
         super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(network.normalisation.mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(network.normalisation.std)[:, None, None])
-        self.register_buffer("thresholds", thresholds.float())
+        self.chain = chain
+        normalisation = chain.network.normalisation
+        self.register_buffer("mean", torch.tensor(normalisation.mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(normalisation.std)[:, None, None])
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        # The same steps as EvalTransform.to_tensor, which training sees.
-        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        scores = self.network(images).sigmoid()
-        return scores, scores >= self.thresholds
+    def images(self, pixels: Tensor) -> Tensor:
+        """Return what the network sees, by the same steps as EvalTransform.to_tensor, which training sees."""
+        return (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def forward(self, pixels: Tensor) -> Completed:
+        return self.chain(self.images(pixels))
 
 
-def build_graph(network: Network, thresholds: Tensor, *, size: int) -> bytes:
-    """Return the ONNX graph of a network and its thresholds, with all weights inside, checked by onnx.
+def build_graph(chain: Chain, *, size: int) -> bytes:
+    """Return the ONNX graph of a chain, with all weights inside, checked by onnx.
 
     Raises:
         GraphError: If a package is missing, or torch or onnx refuses the network.
@@ -68,11 +68,11 @@ def build_graph(network: Network, thresholds: Tensor, *, size: int) -> bytes:
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
-                Delivered(network, thresholds).eval(),
+                Delivered(chain).eval(),
                 (example,),
                 dynamo=True,
                 input_names=["pixels"],
-                output_names=["scores", "tags"],
+                output_names=list(Completed._fields),
                 dynamic_shapes={"pixels": {0: torch.export.Dim("photos")}},
                 opset_version=OPSET,
                 external_data=False,
@@ -99,8 +99,8 @@ class Comparison:
     """Largest difference of a score, over random pixels and real photos."""
 
 
-def compare(tagger: Tagger, network: Network, thresholds: Tensor, photos: Sequence[str]) -> Comparison:
-    """Compare scores and tags of a graph with the network's, on random pixels in batches of 1 to 3, and on photos.
+def compare(tagger: Tagger, chain: Chain, photos: Sequence[str]) -> Comparison:
+    """Compare scores and tags of a graph with the checkpoint's, on random pixels in batches of 1 to 3, and on photos.
 
     Raises:
         GraphError: If a score differs by more than ``TOLERANCE``, or a tag whose score is further from its threshold.
@@ -110,10 +110,8 @@ def compare(tagger: Tagger, network: Network, thresholds: Tensor, photos: Sequen
     largest, compared = 0.0, 0
     for count in (1, 2, 3):
         pixels = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-        images = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255 - _column(network.normalisation.mean)) / (
-            _column(network.normalisation.std)
-        )
-        largest = max(largest, _difference(tagger.run(pixels), network, images, thresholds, what="random pixels"))
+        images = Delivered(chain).images(torch.from_numpy(pixels))
+        largest = max(largest, _difference(tagger.run(pixels), chain, images, what="random pixels"))
     transform = EvalTransform(**tagger.framing.recipe())
     for photo in photos:
         try:
@@ -121,24 +119,19 @@ def compare(tagger: Tagger, network: Network, thresholds: Tensor, photos: Sequen
         except BadPhoto:
             continue
         found = tagger.run(tagger.pixels(photo)[None])
-        largest = max(largest, _difference(found, network, images, thresholds, what=photo))
+        largest = max(largest, _difference(found, chain, images, what=photo))
         compared += 1
     return Comparison(compared, largest)
 
 
-def _column(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values)[:, None, None]
-
-
-def _difference(found: Scored, network: Network, images: Tensor, thresholds: Tensor, *, what: str) -> float:
+def _difference(found: Scored, chain: Chain, images: Tensor, *, what: str) -> float:
     with torch.inference_mode():
-        expected = network(images).sigmoid()
-    difference = float((torch.from_numpy(found.scores) - expected).abs().max())
+        expected = chain(images)
+    difference = float((torch.from_numpy(found.scores) - expected.scores).abs().max())
     # Not `>`: a NaN is no agreement.
     if not difference <= TOLERANCE:
         raise GraphError(f"the graph's scores differ from the checkpoint's by {difference:.2g} on {what}")
-    tags = expected >= thresholds
-    near = (expected - thresholds).abs() <= TOLERANCE
-    if bool(((torch.from_numpy(found.tags) != tags) & ~near).any()):
+    near = (expected.scores - chain.thresholds).abs() <= TOLERANCE
+    if bool(((torch.from_numpy(found.tags) != expected.tags) & ~near).any()):
         raise GraphError(f"the graph gives other tags than the checkpoint on {what}")
     return difference

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tagger.tags.curve import Curve
+
 FORMAT = "tagger bundle"
-VERSION = 1
+VERSION = 2
 """Of the format. A reader understands this one and all before it."""
 
 MAX_LABELS = 100_000
@@ -32,6 +34,10 @@ class BundleLabel:
     """What applies where the verdict is ``unreachable``."""
     figures: dict[str, float | None] = field(default_factory=dict)
     """Columns of the run's ``labels.csv``: precision, recall, lower_bound, support, …; empty if it was not there."""
+    groups: tuple[str, ...] = ()
+    """Ids of the labels that it is a kind of, the nearest first."""
+    curve: Curve | None = None
+    """Precision and recall at other thresholds, on validation; None if the run's ``curves.json`` was not there."""
 
     def name(self, language: str) -> str:
         """Return the name in a language, else in English, else the id."""
@@ -47,6 +53,8 @@ class Manifest:
     """Settings of :class:`tagger.data.framing.StillFraming`."""
     opset: int
     """Of the ONNX graph."""
+    relations: tuple[tuple[str, str, str], ...] = ()
+    """What the graph completes scores by: kind (``parents``, ``implies``, ``excludes``), label, other label."""
     target: dict[str, Any] | None = None
     """What was asked of every label: precision, recall, fallback, confidence."""
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -67,7 +75,7 @@ class Manifest:
         """Return it as JSON; what UTF-8 does not know is escaped."""
         tree = asdict(self)
         tree["files"] = {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in self.files.items()}
-        text = json.dumps({"format": FORMAT, "version": VERSION} | tree, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps({"format": FORMAT, "version": VERSION} | tree, ensure_ascii=False, allow_nan=False)
         return text.encode("utf-8", errors="backslashreplace").decode()
 
     @classmethod
@@ -81,7 +89,7 @@ class Manifest:
             >>> Manifest.from_json(b'{"format": "tagger bundle", "version": 99}')
             Traceback (most recent call last):
             ...
-            tagger.tags.manifest.ManifestError: version 99 is newer than the 1 that this tagger reads: upgrade tagger
+            tagger.tags.manifest.ManifestError: version 99 is newer than the 2 that this tagger reads: upgrade tagger
         """
         try:
             tree = json.loads(data)
@@ -96,6 +104,7 @@ class Manifest:
             labels=_labels(_value(tree, "labels", list)),
             preprocessing=_value(tree, "preprocessing", dict),
             opset=_value(tree, "opset", int),
+            relations=_relations(tree),
             target=_value(tree, "target", dict) if tree.get("target") is not None else None,
             fingerprints=_texts(tree, "fingerprints"),
             run=_texts(tree, "run"),
@@ -133,7 +142,29 @@ def _label(row: Any, where: str) -> BundleLabel:
         verdict=_value(row, "verdict", str, where) if row.get("verdict") is not None else None,
         fallback=_value(row, "fallback", str, where) if row.get("fallback") is not None else None,
         figures=figures,
+        groups=_ids(row.get("groups", []), f"{where}.groups"),
+        curve=_curve(row.get("curve"), f"{where}.curve"),
     )
+
+
+def _curve(plain: Any, where: str) -> Curve | None:
+    try:
+        return None if plain is None else Curve.from_plain(plain)
+    except ValueError as error:
+        raise ManifestError(f"{where}: {error}") from error
+
+
+def _ids(values: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ManifestError(f"{where} must be a list of texts, got {values!r:.80}")
+    return tuple(values)
+
+
+def _relations(tree: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    rows = [_ids(row, "relations") for row in tree.get("relations", [])]
+    if any(len(row) != 3 for row in rows):
+        raise ManifestError("relations must be rows of kind, label and other label")
+    return tuple((kind, label, other) for kind, label, other in rows)
 
 
 def _file(name: str, entry: Any) -> tuple[int, str]:

@@ -202,7 +202,7 @@ class Rules(nn.Module):
         # What fell away raised nothing.
         kept = torch.where(after > 0, before, 0.0)
         own = torch.arange(len(self.labels), device=before.device).expand_as(before)
-        sources, targets = self.sources.expand(len(before), -1), self.targets.expand(len(before), -1)
+        sources, targets = self.sources.expand(before.shape[0], -1), self.targets.expand(before.shape[0], -1)
         from_others = kept.gather(1, sources)
         highest = torch.full_like(kept, -1.0).scatter_reduce(1, targets, from_others, "amax")
         is_highest = from_others == highest.gather(1, targets)

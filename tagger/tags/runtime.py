@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ MAX_SIZE = 4096
 """Largest side of the square that a bundle may ask for: a photo is then 48 MiB."""
 
 
+Origin = Literal["network", "rule", "detector"]
+
+
 @dataclass(frozen=True)
 class Tag:
     """A label that was given to a photo."""
@@ -41,6 +44,10 @@ class Tag:
     """Its name in the language that was asked for."""
     score: float
     """0..1, at least the label's threshold."""
+    origin: Origin = "network"
+    """What gave the score: the network, a rule, or the detector."""
+    because: str = ""
+    """The reason in words: "follows from forest, scored 0.83"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,8 @@ class Scored:
     """0..1, (photos, labels)."""
     tags: NDArray[np.bool_]
     """Which labels are given, (photos, labels)."""
+    origins: NDArray[np.int64]
+    """Column of the label that each score follows from, (photos, labels): its own where the network says so."""
 
 
 class Tagger:
@@ -79,6 +88,9 @@ class Tagger:
         self.labels = manifest.labels
         self.framing = framing(manifest)
         self.thresholds = chosen_thresholds(manifest, thresholds or {})
+        self.given_from = (
+            [label.threshold for label in manifest.labels] if self.thresholds is None else self.thresholds.tolist()
+        )
         self.session = open_session(model, threads=threads)
         self._check_graph()
 
@@ -129,16 +141,24 @@ class Tagger:
 
     def run(self, pixels: Pixels) -> Scored:
         """Return scores and tags of framed photos (photos, size, size, 3)."""
-        scores, tags = self.session.run(["scores", "tags"], {"pixels": pixels})
-        return Scored(scores, tags if self.thresholds is None else scores >= self.thresholds)
+        scores, tags, *rest = self.session.run(None, {"pixels": pixels})
+        # A graph of a bundle of version 1 has no relations.
+        origins = rest[0] if rest else np.broadcast_to(np.arange(len(self.labels)), scores.shape)
+        return Scored(scores, tags if self.thresholds is None else scores >= self.thresholds, origins)
 
     def tags_of(self, scored: Scored, *, language: str = "en") -> Iterator[list[Tag]]:
         """Return the tags of every photo, the highest score first; equal ones in the order of the labels."""
         names = [label.name(language) for label in self.labels]
-        for scores, given in zip(scored.scores, scored.tags, strict=True):
+        for scores, given, origins in zip(scored.scores, scored.tags, scored.origins, strict=True):
             found = np.flatnonzero(given)
-            best_first = found[np.argsort(-scores[found], kind="stable")]
-            yield [Tag(self.labels[label].id, names[label], float(scores[label])) for label in best_first]
+            best_first = found[np.argsort(-scores[found], kind="stable")].tolist()
+            yield [self._tag(label, scores, int(origins[label]), names) for label in best_first]
+
+    def _tag(self, label: int, scores: NDArray[np.float32], origin: int, names: Sequence[str]) -> Tag:
+        id_, score = self.labels[label].id, float(scores[label])
+        if origin != label:
+            return Tag(id_, names[label], score, "rule", f"follows from {names[origin]}, scored {scores[origin]:.2f}")
+        return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.given_from[label]:.2f}")
 
     def _check_graph(self) -> None:
         """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
@@ -149,7 +169,9 @@ class Tagger:
         except Exception as error:
             raise BundleError(f"model.onnx does not run: {error}") from error
         shape = (1, len(self.labels))
-        if found.scores.shape != shape or found.tags.shape != shape or found.tags.dtype != np.bool_:
+        if any(part.shape != shape for part in (found.scores, found.tags, found.origins)) or (
+            found.tags.dtype != np.bool_ or not 0 <= found.origins.min() <= found.origins.max() < shape[1]
+        ):
             raise BundleError(
                 f"model.onnx gives scores of shape {found.scores.shape}, the manifest has {shape[1]} labels"
             )

@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,14 +42,15 @@ def line(tagged: TaggedPhoto) -> bytes:
     r"""Return one JSON line. A name that is not UTF-8 is escaped as Python's JSON reads it back.
 
     Example:
-        >>> line(TaggedPhoto("a\nb.jpg", [Tag("beach", "Strand", 0.912345678)]))
-        b'{"photo": "a\\nb.jpg", "tags": [{"label": "beach", "name": "Strand", "score": 0.912346}]}\n'
+        >>> tag = Tag("sea", "Meer", 0.912345678, origin="rule", because="follows from beach")
+        >>> line(TaggedPhoto("a\nb.jpg", [tag])).partition(b" [")[2]
+        b'{"label": "sea", "name": "Meer", "score": 0.912346, "origin": "rule", "because": "follows from beach"}]}\n'
         >>> line(TaggedPhoto("b.jpg", error="empty file"))
         b'{"photo": "b.jpg", "tags": [], "error": "empty file"}\n'
     """
     tree: dict[str, Any] = {
         "photo": tagged.photo,
-        "tags": [{"label": tag.label, "name": tag.name, "score": round(tag.score, 6)} for tag in tagged.tags],
+        "tags": [vars(tag) | {"score": round(tag.score, 6)} for tag in tagged.tags],
     }
     if tagged.scores is not None:
         tree["scores"] = {label: round(score, 6) for label, score in tagged.scores.items()}
@@ -184,17 +185,18 @@ def _parsed(text: bytes, where: str) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, lines: Path) -> None:
-    """Write a row per photo: labels, names and scores of its tags joined by "; ", then the scores of all labels."""
+    """Write a row per photo: what its tags say, each joined by "; ", then the scores of all labels."""
     columns = _scored_labels(lines)
     with written_whole(path) as binary:
         text = io.TextIOWrapper(binary, "utf-8", errors="backslashreplace", newline="")
         table = csv.writer(text)
-        table.writerow(["photo", "labels", "names", "scores", "error", *(f"score {label}" for label in columns)])
+        head = ["photo", "labels", "names", "scores", "because", "error"]
+        table.writerow([*head, *(f"score {label}" for label in columns)])
         for tree in read_lines(lines):
             tags, scores = tree["tags"], tree.get("scores", {})
             cells = [
                 tree["photo"],
-                *("; ".join(str(tag[key]) for tag in tags) for key in ("label", "name", "score")),
+                *("; ".join(str(tag[key]) for tag in tags) for key in ("label", "name", "score", "because")),
                 tree.get("error", ""),
                 *(scores.get(label) for label in columns),
             ]
@@ -212,7 +214,7 @@ def _write_parquet(path: Path, lines: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tag = pa.struct([("label", pa.string()), ("name", pa.string()), ("score", pa.float32())])
+    tag = pa.struct([(field.name, pa.float32() if field.name == "score" else pa.string()) for field in fields(Tag)])
     schema = pa.schema(
         [
             ("photo", pa.string()),

@@ -9,8 +9,10 @@ import numpy as np
 from tagger.atomic import write_text
 from tagger.data.states import unknown_weights
 from tagger.tags.audit import Effect
+from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import curves
 from tagger.tags.thresholds import Contract
+from tagger.tracking.curves_json import write_curves
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report
@@ -23,6 +25,7 @@ def write_deliverables(
     result: Outcome,
     *,
     contract: Contract,
+    validation: Histogram,
     test: Scored,
     photos: Sequence[str],
     history: Sequence[Mapping[str, float]],
@@ -32,9 +35,10 @@ def write_deliverables(
 ) -> None:
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
 
-    ``rules.csv`` is there only if relations were applied.
+    ``validation`` is what the contract was fitted on. ``rules.csv`` is there only if relations were applied.
     """
     write_labels(folder / "labels.csv", result.labels)
+    write_curves(folder / "curves.json", [label.id for label in result.labels], validation, contract)
     if audit:
         write_audit(folder / "rules.csv", audit)
     weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))

@@ -126,7 +126,7 @@ def test_a_declared_size_beyond_the_limit_or_the_file_is_refused(bundle: Path):
 
 
 def test_what_is_newer_than_understood_is_refused_with_the_way_out(bundle: Path):
-    refused(manifest_with(bundle, version=2), "version 2 is newer than the 1 that this tagger reads: upgrade tagger")
+    refused(manifest_with(bundle, version=3), "version 3 is newer than the 2 that this tagger reads: upgrade tagger")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.data.transforms import EvalTransform
 from tagger.errors import UserError
-from tagger.model.checkpoint import load_checkpoint
 from tagger.tags.bundle import BundleError, read_bundle, write_bundle
+from tagger.tags.delivery import read_trained
 from tagger.tags.graph import GraphError, compare
 from tagger.tags.manifest import Manifest
 
@@ -35,14 +35,14 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def of_checkpoint(delivered: Path, photos: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return scores and tags of the checkpoint, by the code of validation."""
-    network, thresholds, recipe = load_checkpoint(delivered / "checkpoints" / "best.ckpt")
-    n = network.normalisation
+    trained = read_trained(delivered / "checkpoints" / "best.ckpt")
+    recipe, n = trained.recipe, trained.chain.network.normalisation
     transform = EvalTransform(
         size=recipe["size"], fit=recipe["fit"], mean=n.mean, std=n.std, interpolation=n.interpolation
     )
     with torch.inference_mode():
-        scores = network(torch.stack([transform(photo) for photo in photos])).sigmoid()
-    return scores.numpy(), (scores >= thresholds).numpy()
+        completed = trained.chain(torch.stack([transform(photo) for photo in photos]))
+    return completed.scores.numpy(), completed.tags.numpy()
 
 
 def test_the_bundle_gives_the_tags_of_the_checkpoint_on_the_sample_album(delivered: Path, album: list[str]):
@@ -81,6 +81,20 @@ def test_tags_are_named_in_the_language_that_is_asked_for(delivered: Path, album
         assert {tag.label: tag.name for tag in tags}["red"] == name
 
 
+def test_every_tag_says_where_it_comes_from(delivered: Path, album: list[str]):
+    tagger = Tagger.load(delivered / "album.tagger")
+    tags = [{tag.label: tag for tag in found} for found in tagger.tag(album)]
+    followed = [found for found in tags if "red" in found and found["red"].origin == "rule"]
+    seen = [found for found in tags if "red" in found and found["red"].origin == "network"]
+    assert followed and seen
+    for found in followed:
+        assert found["red"].score == found["blue"].score
+        assert found["red"].because == f"follows from Blue, scored {found['blue'].score:.2f}"
+    for found in seen:
+        assert found["red"].because == f"scored {found['red'].score:.2f}, given from 0.40"
+    assert tagger.manifest.relations == (("implies", "blue", "red"),)
+
+
 def test_thresholds_can_be_set_at_load(delivered: Path, album: list[str]):
     tagger = Tagger.load(delivered / "album.tagger", thresholds={"red": 2.0, "grey": 0.0})
     for tags in tagger.tag(album):
@@ -100,16 +114,16 @@ def test_a_photo_that_cannot_be_read_is_named(delivered: Path, tmp_path: Path):
 
 def test_a_graph_that_differs_from_the_checkpoint_is_not_delivered(delivered: Path, album: list[str]):
     tagger = Tagger.load(delivered / "album.tagger")
-    network, thresholds, _ = load_checkpoint(delivered / "checkpoints" / "best.ckpt")
-    found = compare(tagger, network, thresholds, album[:5])
+    chain = read_trained(delivered / "checkpoints" / "best.ckpt").chain
+    found = compare(tagger, chain, album[:5])
     assert found.photos == 5
     assert found.largest < 1e-4
     with pytest.raises(GraphError, match="gives other tags"):
-        compare(tagger, network, torch.tensor([0.4, 0.6, 0.5, 0.0]), album[:5])
+        compare(tagger, chain.with_thresholds(torch.tensor([0.4, 0.6, 0.5, 0.0])), album[:5])
     with torch.no_grad():
-        network.head.bias += 0.01
+        chain.network.head.bias += 0.01
     with pytest.raises(GraphError, match=r"scores differ from the checkpoint's by 0\.00"):
-        compare(tagger, network, thresholds, album[:5])
+        compare(tagger, chain, album[:5])
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,14 @@ from tagger.errors import UserError
 from tagger.tags.runtime import Tag
 from tagger.tags.tag_file import TagFile, TaggedPhoto, line, read_lines
 
-BEACH = Tag("beach", "Strand; Küste", 0.75)
+BEACH = Tag("beach", "Strand; Küste", 0.75, "network", "scored 0.75, given from 0.50")
+SEA = Tag("sea", "=HYPERLINK()", 0.5, "rule", "follows from beach")
 PHOTOS = [
-    TaggedPhoto("a.jpg", [BEACH, Tag("sea", "=HYPERLINK()", 0.5)], {"beach": 0.75, "sea": 0.5, "dog": 0.01}),
+    TaggedPhoto(
+        "a.jpg",
+        [BEACH, Tag("sea", "=HYPERLINK()", 0.5, "rule", "follows from beach")],
+        {"beach": 0.75, "sea": 0.5, "dog": 0.01},
+    ),
     TaggedPhoto("<script>\n.jpg", error="not an image"),
     TaggedPhoto(os.fsdecode(b"\xff.jpg"), [BEACH]),
 ]
@@ -35,7 +40,8 @@ def test_a_photo_is_one_json_line_whatever_its_name(tmp_path: Path):
     lines = written(tmp_path / "tags.jsonl", PHOTOS).read_bytes().splitlines()
     assert len(lines) == 3
     first, second, third = map(json.loads, lines)
-    assert first["tags"][0] == {"label": "beach", "name": "Strand; Küste", "score": 0.75}
+    why = {"origin": "network", "because": "scored 0.75, given from 0.50"}
+    assert first["tags"][0] == {"label": "beach", "name": "Strand; Küste", "score": 0.75, **why}
     assert first["scores"] == {"beach": 0.75, "sea": 0.5, "dog": 0.01}
     assert second == {"photo": "<script>\n.jpg", "tags": [], "error": "not an image"}
     assert os.fsencode(third["photo"]) == b"\xff.jpg"
@@ -94,6 +100,7 @@ def test_a_csv_table_has_a_row_per_photo_and_runs_no_formula(tmp_path: Path):
         rows = list(csv.DictReader(file))
     assert rows[0] == {
         **{"photo": "a.jpg", "labels": "beach; sea", "names": "Strand; Küste; =HYPERLINK()", "scores": "0.75; 0.5"},
+        **{"because": "scored 0.75, given from 0.50; follows from beach"},
         **{"error": "", "score beach": "0.75", "score sea": "0.5", "score dog": "0.01"},
     }
     assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg", "'=cmd.jpg"]
@@ -103,7 +110,7 @@ def test_a_csv_table_has_a_row_per_photo_and_runs_no_formula(tmp_path: Path):
 def test_a_parquet_table_holds_tags_scores_and_errors(tmp_path: Path):
     rows = pq.read_table(written(tmp_path / "tags.parquet", PHOTOS)).to_pylist()
     assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg"]
-    assert rows[0]["tags"][0] == {"label": "beach", "name": "Strand; Küste", "score": 0.75}
+    assert rows[0]["tags"][0] == vars(BEACH)
     assert dict(rows[0]["scores"])["sea"] == 0.5
     assert [row["error"] for row in rows] == [None, "not an image", None]
 

@@ -19,7 +19,7 @@ from tagger.tracking.labels_csv import read_labels
 from tagger.tracking.outcome import Outcome, outcome
 from tagger.tracking.test_scores import Scored
 
-FILES = ["bad_photos.json", "labels.csv", "metrics.json", "report.html", "test_scores.npz"]
+FILES = ["bad_photos.json", "curves.json", "labels.csv", "metrics.json", "report.html", "test_scores.npz"]
 
 
 def scored(states: list[list[int]]) -> Scored:
@@ -35,11 +35,13 @@ def run(tmp_path: Path) -> dict[str, Any]:
     for photo in photos:
         Image.new("RGB", (16, 16)).save(photo)
     taxonomy = Taxonomy("album", (Label("forest", {"en": "forest", "zh": "森林"}), Label("poodle", {})), "0" * 16)
-    contract = fit(scored([[1, 1], [-1, -1], [1, 0]]).histogram, Target(precision=0.9, recall=0.5), unknown=1.0)
+    validation = scored([[1, 1], [-1, -1], [1, 0]]).histogram
+    contract = fit(validation, Target(precision=0.9, recall=0.5), unknown=1.0)
     test = scored([[1, -1], [0, -1], [1, -1], [-1, -1]])
     return {
         "result": outcome(contract, test, train_states=np.array([[2, 2], [0, 4], [5, 1]]), taxonomy=taxonomy),
         "contract": contract,
+        "validation": validation,
         "test": test,
         "photos": photos,
         "history": [{"step": 4.0, "epoch": 1.0, "val/map": 0.5, "train/loss": 0.7}],

@@ -67,6 +67,21 @@ class Taxonomy:
         parents = {parent for label in self.labels for parent in label.parents}
         return tuple(label.id for label in self.labels if not label.parents and label.id in parents)
 
+    def above(self, id_: str) -> tuple[str, ...]:
+        """Return the labels that this one is a kind of, through any number of parents, the nearest first.
+
+        Example:
+            >>> labels = Label("poodle", {}, ("dog",)), Label("dog", {}, ("animal",)), Label("animal", {})
+            >>> Taxonomy("mine", labels).above("poodle")
+            ('dog', 'animal')
+        """
+        found: dict[str, None] = {}
+        nearest = [id_]
+        while nearest:
+            nearest = [parent for near in nearest for parent in self.labels[self.column[near]].parents]
+            found |= dict.fromkeys(nearest)
+        return tuple(found)
+
     @cached_property
     def columns(self) -> dict[str, int]:
         """Column of every name that any source may use: ids and aliases."""
