@@ -8,11 +8,13 @@ import base64
 import importlib.metadata
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -21,7 +23,8 @@ from tagger.errors import UserError
 from tagger.tags.runtime import Tag
 
 if TYPE_CHECKING:
-    # Importing it takes two seconds.
+    # Importing them takes two seconds.
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
@@ -89,19 +92,29 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
     # Not mlflow.pyfunc.log_model: it would begin the run that trained the model again, and change how it ended.
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name="tagger", source_run_id=run_id, tags=tags)
-    Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        run_id=run_id,
-        model_id=model.model_id,
-        python_model=Path(__file__).with_name("served.py"),
-        artifacts={"bundle": bundle.absolute().as_uri()},
-        code_paths=[str(Path(tagger.__file__).parent)],
-        pip_requirements=requirements(),
-        signature=signature(),
-        input_example=input_example(),
-    )
+    with plainly_named(bundle) as copy:
+        Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=model.model_id,
+            python_model=Path(__file__).with_name("served.py"),
+            artifacts={"bundle": str(copy)},
+            code_paths=[str(Path(tagger.__file__).parent)],
+            pip_requirements=requirements(),
+            signature=signature(),
+            input_example=input_example(),
+        )
     return model.model_id
+
+
+@contextmanager
+def plainly_named(bundle: Path) -> Iterator[Path]:
+    """Give a copy of a bundle under a name that is no URL: MLflow takes "#" and "%" in a path for its grammar."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / ("bundle" if bundle.is_dir() else "bundle.tagger")
+        (shutil.copytree if bundle.is_dir() else shutil.copyfile)(bundle, copy)
+        yield copy
 
 
 @contextmanager
@@ -182,8 +195,8 @@ def signature() -> "ModelSignature":
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import Array, Object, Property
 
-    types: dict[Any, DataType] = {float: DataType.double, str: DataType.string}
-    tag = Object([Property(field.name, types[field.type]) for field in fields(Tag)])
+    types = {field.name: DataType.double if field.type is float else DataType.string for field in fields(Tag)}
+    tag = Object([Property(name, type_) for name, type_ in types.items()])
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "photo")]),
         outputs=Schema([ColSpec(Array(tag), "tags"), ColSpec(DataType.string, "error")]),
@@ -191,8 +204,10 @@ def signature() -> "ModelSignature":
     )
 
 
-def input_example() -> tuple[dict[str, list[str]], dict[str, str]]:
+def input_example() -> "tuple[pd.DataFrame, dict[str, str]]":
     """Return a table of one photo, a grey ramp, and the parameter."""
+    import pandas as pd
+
     photo = io.BytesIO()
     Image.linear_gradient("L").resize((32, 32)).save(photo, "JPEG")
-    return {"photo": [base64.b64encode(photo.getvalue()).decode()]}, {"language": "en"}
+    return pd.DataFrame({"photo": [base64.b64encode(photo.getvalue()).decode()]}), {"language": "en"}

@@ -77,8 +77,8 @@ def as_row(tag: Tag) -> dict[str, Any]:
     """Return a tag as ``tagger.predict`` writes it.
 
     Example:
-        >>> as_row(Tag("beach", "Strand", 0.912345678))
-        {'label': 'beach', 'name': 'Strand', 'score': 0.912346}
+        >>> as_row(Tag("sea", "Meer", 0.912345678, origin="rule", because="follows from beach, scored 0.91"))["score"]
+        0.912346
     """
     return asdict(tag) | {"score": round(tag.score, 6)}
 
