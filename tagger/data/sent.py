@@ -1,8 +1,8 @@
 """Photos that somebody sends as text: the base64 of their bytes or, where it was allowed, the path of a photo.
 
 Whoever may send text to a server may read whatever the server reads. So a path is never read unless the one who runs
-the server, or the Spark job, names a folder: in the environment variable ``TAGGER_PHOTO_ROOT``. Then a text *is* a path,
-below this folder, and never base64; without it, a text is base64, and never a path. The sender decides neither.
+the server, or the Spark job, names a folder in the environment variable ``TAGGER_PHOTO_ROOT``. Then a text *is* a
+path, below this folder, and never base64; without it, a text is base64, and never a path. The sender decides neither.
 """
 
 import base64
@@ -105,4 +105,3 @@ def below_url(path: str, root: str) -> str:
     if not relative or relative.startswith("/") or is_url(relative) or _LEADS_AWAY.search(relative):
         raise BadPhoto(OUTSIDE)
     return start + relative
-

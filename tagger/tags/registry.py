@@ -139,8 +139,8 @@ def tracked_by(uri: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # It also sets the variable, for processes that it starts.
-        mlflow.set_tracking_uri(before)
+        # It also sets the variable, for processes that it starts; None unsets both.
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def signature() -> "ModelSignature":
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "photo")]),
         outputs=Schema([ColSpec(Array(tag), "tags"), ColSpec(DataType.string, "error")]),
-        params=ParamSchema([ParamSpec("language", DataType.string, "en")]),
+        params=ParamSchema([ParamSpec("language", DataType.string, "")]),
     )
 
 

@@ -2,7 +2,7 @@
 
 Nothing of it is pickled. It takes a table with a text column ``photo`` (see :mod:`tagger.data.sent`) and gives a row
 per photo: ``tags``, the best first, and ``error``, which is empty unless the photo cannot be read. What it needs is
-the package beside it, onnxruntime, Pillow, numpy and pandas.
+the package beside it, onnxruntime, Pillow, numpy and pandas. Who serves it may name a profile, in ``TAGGER_PROFILE``.
 """
 
 import os
@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from tagger.data.photo import BadPhoto
 from tagger.data.sent import ROOT, sent_photo
 from tagger.tags.runtime import Pixels, Tag, Tagger, batched
+
+PROFILE = "TAGGER_PROFILE"
+"""Environment variable: the YAML file of a customer's profile; unset or empty: none."""
 
 BATCH = 16
 """Photos whose pixels are in memory at a time."""
@@ -32,7 +34,11 @@ class ServedTagger(PythonModel):
         """Load the bundle; called once, when the model is loaded."""
         # Spark says there how many cores a task has; the network would take all of the machine's for each.
         threads = os.environ.get("OMP_NUM_THREADS", "")
-        self.tagger = Tagger.load(context.artifacts["bundle"], threads=int(threads) if threads.isdigit() else None)
+        self.tagger = Tagger.load(
+            context.artifacts["bundle"],
+            profile=os.environ.get(PROFILE) or None,
+            threads=int(threads) if threads.isdigit() else None,
+        )
         self.root = os.environ.get(ROOT)
         # A server calls from several threads, and photos are read in one at a time: see tagger.data.photo.
         self.reading = Lock()
@@ -45,13 +51,13 @@ class ServedTagger(PythonModel):
         Args:
             context: As MLflow has it; not used.
             model_input: A text column ``photo``; MLflow has checked it.
-            params: ``language``, of the tags' names.
+            params: ``language`` of the tags' names; empty for the profile's, or English.
         """
-        language = str((params or {}).get("language", "en"))
+        language = (params or {}).get("language") or None
         rows = (row for texts in batched(model_input["photo"], BATCH) for row in self._rows(texts, language))
         return pd.DataFrame(list(rows), columns=["tags", "error"])
 
-    def _rows(self, texts: Sequence[object], language: str) -> Iterator[dict[str, Any]]:
+    def _rows(self, texts: Sequence[object], language: str | None) -> Iterator[dict[str, Any]]:
         read = [self._read(text) for text in texts]
         pixels = [photo for photo in read if not isinstance(photo, str)]
         tagged = iter(self.tagger.tags_of(self.tagger.run(np.stack(pixels)), language=language) if pixels else ())

@@ -21,7 +21,9 @@ def test_base64_is_the_bytes_it_was_made_of_however_its_lines_are_broken(data: b
     assert decoded(text).read() == decoded(broken).read() == data
 
 
-@pytest.mark.parametrize("text", ["no base64", "YQ=", "YQ==YQ==", "Ä", "data:image/jpeg;base64,YQ==", "a_-b", "a\x00bc"])
+@pytest.mark.parametrize(
+    "text", ["no base64", "YQ=", "YQ==YQ==", "Ä", "data:image/jpeg;base64,YQ==", "a_-b", "a\x00bc"]
+)
 def test_what_is_no_base64_is_refused(text: str):
     with pytest.raises(BadPhoto, match="photo: not the base64 text of a photo's bytes"):
         sent_photo(text)

@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -25,6 +27,7 @@ from tagger.data.sources.sample.plan import plan_photo
 from tagger.errors import UserError
 from tagger.tags.registry import Registered, register, requirements, tracking_uri
 from tagger.tags.runtime import Tag
+from tagger.tags.served import PROFILE
 from tagger.tracking.quiet import quieten
 
 pytestmark = [
@@ -34,6 +37,9 @@ pytestmark = [
     # What pandas 3.1 says to MLflow when it writes an example's table.
     pytest.mark.filterwarnings("ignore:Operation with range is deprecated"),
 ]
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +68,14 @@ def photos(folder: Path) -> list[str]:
 
 
 def in_other_process() -> dict[str, str]:
-    """Return the environment of a process that finds mlflow and python as in an activated environment, but no tagger."""
-    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", ROOT)}
+    """Return the environment of a process that finds commands as in an activated environment, and no clone."""
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", ROOT, PROFILE)}
     return env | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"}
+
+
+def shown(language: str) -> list[str]:
+    """Return the examples of docs/rest.md in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def sent(photo: str) -> str:
@@ -109,11 +120,12 @@ def test_no_pickle_is_logged_and_the_bundle_is_whole(delivered: Path, client: Ml
     made = register(Path(bundle), name="plain")
     logged = Path(download_artifacts(made.uri, dst_path=str(tmp_path)))
     files = [path for path in logged.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {"", *(".py .json .yaml .txt .html .css .js .typed .tagger".split())}
+    assert not {path.suffix for path in files} & {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".pyc"}
     assert (logged / "artifacts" / "bundle.tagger").read_bytes() == Path(bundle).read_bytes()
     assert (logged / "requirements.txt").read_text().splitlines() == requirements()
     info = get_model_info(made.uri)
     assert info.signature is not None
+    assert "python_model" not in info.flavors["python_function"], "where a pickle would be named"
     assert [column.to_dict()["name"] for column in info.signature.inputs] == ["photo"]
     assert [column.to_dict()["name"] for column in info.signature.outputs] == ["tags", "error"]
     example = json.loads((logged / "serving_input_example.json").read_text())
@@ -161,7 +173,7 @@ def serve(delivered: Path, client: MlflowClient, tmp_path: Path) -> Iterator[Cal
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        words = ["mlflow", "models", "serve", "-m", made.uri, "--env-manager", "local", "--port", str(port)]
+        words = shlex.split(shown("")[0].replace("models:/tagger/1", made.uri).replace("5001", str(port)))
         log = tmp_path / "serve.log"
         with log.open("w") as file:
             process = subprocess.Popen(
@@ -197,7 +209,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def test_a_served_model_gives_the_tags_of_the_library_over_http(
-    delivered: Path, serve: Callable[..., Server], photos: list[str]
+    delivered: Path, serve: Callable[..., Server], photos: list[str], tmp_path: Path
 ):
     server, tagger = serve(), Tagger.load(delivered / "album.tagger")
     answers = server.answer(*(sent(photo) for photo in photos))
@@ -221,6 +233,13 @@ def test_a_served_model_gives_the_tags_of_the_library_over_http(
     ):
         assert server.ask(**question).status_code == 400
 
+    # As the page says.
+    shutil.copy(photos[0], tmp_path / "beach.jpg")
+    (curl,) = shown("bash")
+    command = ["bash", "-c", curl.replace("http://127.0.0.1:5001", server.url)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"predictions": answers[:1]}
+
     # Asked from several threads at once, each has its own answer.
     from concurrent.futures import ThreadPoolExecutor
 
@@ -229,11 +248,13 @@ def test_a_served_model_gives_the_tags_of_the_library_over_http(
 
 
 def test_a_path_is_read_only_below_the_folder_that_the_server_was_started_with(
-    delivered: Path, serve: Callable[..., Server], photos: list[str], folder: Path
+    delivered: Path, serve: Callable[..., Server], photos: list[str], folder: Path, tmp_path: Path
 ):
-    (tags,) = Tagger.load(delivered / "album.tagger").tag(photos[:1])
+    (tmp_path / "hotel.yaml").write_text("thresholds: {red: 0, grey: 0}\nlabels: [red, grey]\nlanguage: zh\n")
+    (tags,) = Tagger.load(delivered / "album.tagger", profile=tmp_path / "hotel.yaml").tag(photos[:1])
+    assert sorted(tag.name for tag in tags) == ["灰", "红"], "a profile is served, too"
     (folder / "beside.jpg").write_bytes(Path(photos[0]).read_bytes())
-    server = serve(**{ROOT: str(folder / "my album")})
+    server = serve(**{ROOT: str(folder / "my album"), PROFILE: str(tmp_path / "hotel.yaml")})
     inside, outside, encoded = server.answer(photos[0], str(folder / "beside.jpg"), "YQ==")
     assert inside == {"tags": as_sent(tags), "error": ""}
     assert outside == {"tags": [], "error": f"outside of {ROOT}"}
@@ -248,7 +269,8 @@ sys.path[:] = [place for place in sys.path if place != ""]
 import json, mlflow, pandas
 model = mlflow.pyfunc.load_model(sys.argv[1])
 import tagger
-print(json.dumps({"rows": model.predict(pandas.DataFrame({"photo": [sys.argv[2]]})).to_dict("records"), "code": tagger.__file__}))
+rows = model.predict(pandas.DataFrame({"photo": [sys.argv[2]]})).to_dict("records")
+print(json.dumps({"rows": rows, "code": tagger.__file__}))
 """
 
 
@@ -265,50 +287,45 @@ def test_a_model_brings_its_code_and_needs_no_torch(delivered: Path, client: Mlf
 # --- in Spark -------------------------------------------------------------------------------------------------------
 
 SPARK = """
-import json, os, sys
-import mlflow
+import json, sys
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import base64, col
 
-uri, root, *photos = sys.argv[1:]
-spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-         .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
-tags = mlflow.pyfunc.spark_udf(spark, uri, env_manager="local", extra_env={"TAGGER_PHOTO_ROOT": root})
-paths = spark.createDataFrame([(photo,) for photo in photos], ["photo"]).coalesce(1)
-by_path = paths.withColumn("tagged", tags("photo")).select("photo", "tagged.*")
-files = spark.read.format("binaryFile").load(root).coalesce(1)
-of_files = files.select(col("path").alias("photo"), tags("path").alias("tagged")).select("photo", "tagged.*")
-tags = mlflow.pyfunc.spark_udf(spark, uri, env_manager="local", params={"language": "zh"})
-by_bytes = files.select(col("path").alias("photo"), tags(base64("content")).alias("tagged")).select("photo", "tagged.*")
-found = {name: sorted(map(json.loads, frame.toJSON().collect()), key=lambda row: row["photo"])
-         for name, frame in (("path", by_path), ("file", of_files), ("bytes", by_bytes))}
-print(json.dumps(found | {"schema": by_path.schema.simpleString()}))
+spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+         .config("spark.driver.host", "127.0.0.1").config("spark.sql.files.openCostInBytes", "0").getOrCreate())
+{page}
+paths = spark.createDataFrame([(photo,) for photo in sys.argv[1:]], ["photo"]).coalesce(1)
+by_own_path = paths.withColumn("tagged", by_path("photo")).select("photo", "tagged.*")
+rows = {{name: [json.loads(row) for row in frame.toJSON().collect()]
+        for name, frame in {{"own": by_own_path, "page": tagged, "named": named}}.items()}}
+print(json.dumps(rows | {{"schema": tagged.schema.simpleString()}}))
 spark.stop()
 """
 
 
-def test_a_spark_frame_of_paths_and_one_of_bytes_is_scored(
+def test_a_spark_frame_of_paths_and_one_of_bytes_is_scored_as_the_page_says(
     delivered: Path, client: MlflowClient, photos: list[str], folder: Path, tmp_path: Path
 ):
     pytest.importorskip("pyspark", reason="pyspark is not installed")
     if not shutil.which("java"):
         pytest.skip("there is no Java, which Spark runs in")
-    album = str(folder / "my album")
-    words = [sys.executable, "-c", SPARK, registered(delivered, client).uri, album, *photos, "/etc/passwd"]
+    (page,) = shown("python")
+    album, uri = str(folder / "my album"), registered(delivered, client).uri
+    script = SPARK.format(page=page.replace("/mnt/album", album).replace("models:/tagger/1", uri))
+    words = [sys.executable, "-c", script, *photos, "/etc/passwd"]
     env = in_other_process() | {"PYSPARK_PYTHON": sys.executable}
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr[-5000:]
     found = json.loads(done.stdout.splitlines()[-1])
     tagger = Tagger.load(delivered / "album.tagger")
     expected = [as_sent(tags) for tags in tagger.tag(photos)]
-    refused, *by_path = found["path"]
+    *own, refused = found["own"]
+    assert own == [{"photo": photo, "tags": tags, "error": ""} for photo, tags in zip(photos, expected, strict=True)]
     assert refused == {"photo": "/etc/passwd", "tags": [], "error": f"outside of {ROOT}"}
-    assert by_path == [
-        {"photo": photo, "tags": tags, "error": ""} for photo, tags in zip(photos, expected, strict=True)
-    ]
-    assert [row["tags"] for row in found["file"]] == expected, "of file:/… paths, as Spark lists them"
-    assert [row["tags"] for row in found["bytes"]] == [as_sent(tags) for tags in tagger.tag(photos, language="zh")]
+    page_rows = sorted(found["page"], key=lambda row: row["path"])
+    assert [row["tags"] for row in page_rows] == expected, "of file:/… paths, as Spark lists them"
+    in_chinese = [tag.name for tags in tagger.tag(photos, language="zh") for tag in tags]
+    assert sorted(row["tag"]["name"] for row in found["named"]) == sorted(in_chinese)
     assert found["schema"] == (
-        "struct<photo:string,tags:array<struct<because:string,label:string,name:string,origin:string,score:double>>,"
+        "struct<path:string,tags:array<struct<because:string,label:string,name:string,origin:string,score:double>>,"
         "error:string>"
     )
