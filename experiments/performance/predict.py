@@ -319,9 +319,9 @@ def page(lines: list[str], arguments: argparse.Namespace) -> str:
             *lines,
             "",
             "From start to end: of the process, imports and loading included. Tagging alone: from the first photo to",
-            "the last. A ratio is the median of the rounds' ratios. Memory is the proportional set size of all processes",
-            "of a way, seen twenty times a second: pages that they share count once. The photos are small (0.1",
-            "megapixels), so that the network takes most of the time; and the yardsticks decode as we do, by",
+            "the last. A ratio is the median of the rounds' ratios. Memory is the proportional set size of all",
+            "processes of a way, seen twenty times a second: pages that they share count once. The photos are small",
+            "(0.1 megapixels), so that the network takes most of the time; and the yardsticks decode as we do, by",
             "`tagger.data.photo` (loading.md says what that gains with large JPEGs).",
             "",
         ]
