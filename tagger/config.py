@@ -59,6 +59,7 @@ class ExportConfig:
     bundle: str = MISSING
     photos: str | None = None
     int8: bool = MISSING
+    register: str | None = MISSING
 
 
 @dataclass

@@ -22,7 +22,11 @@ from tagger.tags.tag_file import read_lines
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import write_labels
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # What MLflow 3.17 says to SQLAlchemy 2.1 while it is imported.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
 
 Typed = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -79,7 +83,7 @@ def run_folder(delivered: Path, tmp_path: Path) -> Path:
 def test_a_run_is_delivered_as_a_file_and_as_a_folder(typed: Typed, delivered: Path, tmp_path: Path):
     run = run_folder(delivered, tmp_path)
     for bundle in ("album=1.tagger", "folder"):
-        done = typed("export", f"checkpoint={run}/checkpoints/best.ckpt", f"bundle={bundle}")
+        done = typed("export", f"checkpoint={run}/checkpoints/best.ckpt", f"bundle={bundle}", "register=null")
         assert done.returncode == 0, done.stderr
         assert "compared with the checkpoint on random pixels" in done.stdout
         read = read_bundle(Path(bundle))
@@ -98,10 +102,37 @@ def test_a_table_that_tells_of_another_checkpoint_is_not_believed(typed: Typed, 
     run = run_folder(delivered, tmp_path)
     table = run / "labels.csv"
     table.write_bytes(table.read_bytes().replace(b"0.4", b"0.41"))
-    done = typed("export", f"checkpoint={run}/checkpoints/best.ckpt", "bundle=album.tagger")
+    done = typed("export", f"checkpoint={run}/checkpoints/best.ckpt", "bundle=album.tagger", "register=null")
     assert "without verdicts and figures" in done.stdout
     assert read_bundle(Path("album.tagger")).manifest.labels[0].verdict is None
     assert "0.875" not in read_bundle(Path("album.tagger")).card
+
+
+def test_a_bundle_is_registered_in_the_run_that_trained_it(typed: Typed, delivered: Path, tmp_path: Path):
+    from mlflow import MlflowClient
+
+    run = run_folder(delivered, tmp_path)
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
+    trained = client.create_run(client.create_experiment("tagger"))
+    (run / "run.json").write_text(json.dumps({"mlflow_run_id": trained.info.run_id}))
+    done = typed("export", f"checkpoint={run}/checkpoints/best.ckpt", "bundle=album.tagger", "register=holidays")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "registered  models:/holidays/1  (sqlite:///mlflow.db)" in done.stdout
+    assert "mlflow models serve -m models:/holidays/1 --env-manager local" in done.stdout
+    (version,) = client.search_model_versions("name='holidays'")
+    assert version.run_id == trained.info.run_id
+    assert version.tags == {"name": "tiny", "version": "v1.0", "seed": "0"}
+
+
+def test_a_checkpoint_that_is_not_there_is_answered_with_the_newest_that_are(typed: Typed):
+    for number in range(7):
+        path = Path(f"runs/baseline/{number}/checkpoints/best.ckpt")
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (number, number))
+    done = typed("export", "checkpoint=runs/best.ckpt", "bundle=album.tagger")
+    newest = "".join(f"\n  checkpoint=runs/baseline/{number}/checkpoints/best.ckpt" for number in (6, 5, 4, 3, 2))
+    assert done.stderr == f"error: checkpoint=runs/best.ckpt: there is no such file; the newest here:{newest}\n"
 
 
 def test_mistakes_are_one_line_that_says_how_to_mend_them(typed: Typed, delivered: Path, tmp_path: Path):

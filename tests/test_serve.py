@@ -229,7 +229,9 @@ def test_a_tag_is_corrected_and_the_correction_undone(serve: Serve, page: Any, p
     assert said[0].photo == Path(photos[photo]).name
     assert (
         said[0].photo_id
-        == read_photo(photos[photo], (Tagger.load(tmp_path / "my album.tagger").framing, None), max_bytes=10**9).photo_id
+        == read_photo(
+            photos[photo], (Tagger.load(tmp_path / "my album.tagger").framing, None), max_bytes=10**9
+        ).photo_id
     )
     page.click("#missing input")
     page.locator("#missing [role=option]", has_text="onerror").click()

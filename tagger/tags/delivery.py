@@ -65,7 +65,9 @@ def read_trained(path: Path) -> Trained:
         UserError: If it is missing or none of ours.
     """
     if not path.is_file():
-        raise UserError(f"checkpoint={path}: there is no such file; a run keeps checkpoints/best.ckpt")
+        newest = "".join(f"\n  checkpoint={path}" for path in newest_checkpoints(Path("runs")))
+        there = f"the newest here:{newest}" if newest else "a run keeps checkpoints/best.ckpt"
+        raise UserError(f"checkpoint={path}: there is no such file; {there}")
     try:
         network, thresholds, recipe = load_checkpoint(path)
         chain = Chain(network, Rules.from_recipe(recipe), thresholds, Fusion.from_recipe(recipe)).eval()
@@ -85,6 +87,12 @@ def _detector(checkpoint: Path) -> bytes:
         raise UserError(
             f"checkpoint={checkpoint} takes a detector, and {place} cannot be read: {error.strerror}"
         ) from error
+
+
+def newest_checkpoints(runs: Path, count: int = 5) -> list[Path]:
+    """Return the best checkpoints of the runs in a folder, the newest first."""
+    found = runs.glob("*/*/checkpoints/best.ckpt")
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:count]
 
 
 def read_run(checkpoint: Path) -> Run:

@@ -1,5 +1,6 @@
 """What a run says in the terminal when it ends."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def closing_table(
     Args:
         metrics: Flat, keys such as ``test/map``; a missing one shows as "–".
         labels: All labels of the run, in any order.
-        run_folder: Where ``report.html`` and ``labels.csv`` were written.
+        run_folder: Where ``report.html``, ``labels.csv`` and the checkpoints were written.
         handful: How many of the best and of the worst labels by average precision.
     """
     return Group(
@@ -41,6 +42,7 @@ def closing_table(
         label_table(labels, handful=handful),
         file_line("report", run_folder / "report.html"),
         file_line("labels", run_folder / "labels.csv"),
+        Text.assemble(("deliver  ", "dim"), visible(export_command(run_folder)), overflow="fold"),
     )
 
 
@@ -159,6 +161,19 @@ def label_row(label: LabelResult) -> list[RenderableType]:
 def file_line(name: str, path: Path) -> Text:
     """Return a file's name and path; terminals that can make it a link do."""
     return Text.assemble((f"{name}  ", "dim"), (visible(str(path)), f"link {path.resolve().as_uri()}"), overflow="fold")
+
+
+def export_command(run_folder: Path) -> str:
+    """Return the command that delivers the run, as it can be typed where the run was started.
+
+    Example:
+        >>> export_command(Path("runs/my run"))
+        "python -m tagger.export 'checkpoint=runs/my run/checkpoints/best.ckpt' bundle=album.tagger"
+    """
+    checkpoint = run_folder / "checkpoints" / "best.ckpt"
+    if checkpoint.is_relative_to(Path.cwd()):
+        checkpoint = checkpoint.relative_to(Path.cwd())
+    return shlex.join(["python", "-m", "tagger.export", f"checkpoint={checkpoint}", "bundle=album.tagger"])
 
 
 def number(value: float | None) -> str:

@@ -9,6 +9,8 @@ def quieten() -> None:
     """Silence advertisements and notes that a user can do nothing about."""
     # MLflow sets its own level when it is imported.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    # A bar for every file that it copies.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # It is told that the experiment is new, as a warning.
     logging.getLogger("pytorch_lightning.loggers.mlflow").setLevel(logging.ERROR)
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero", "mlflow", "alembic"):

@@ -50,6 +50,7 @@ def test_it_shows_the_headline_the_groups_the_verdicts_and_the_files():
     assert "1 certified · 2 met · 0 unreachable" in text
     assert str(Path("runs/v1.0/report.html")) in text
     assert str(Path("runs/v1.0/labels.csv")) in text
+    assert "deliver  python -m tagger.export checkpoint=runs/v1.0/checkpoints/best.ckpt" in text
 
 
 def test_it_shows_the_best_and_the_worst_labels_only():

@@ -1,0 +1,71 @@
+"""A bundle in eight-bit integers: quantised, with its own thresholds and figures, and what that costs."""
+
+from dataclasses import replace
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from tagger.errors import UserError
+from tagger.tags.delivery import Run, Trained, describe
+from tagger.tags.looking import looked_at, pace
+from tagger.tags.quantisation import quantised, with_thresholds
+from tagger.tags.remeasuring import Remeasured, remeasure
+from tagger.tags.runtime import Tagger
+from tagger.tracking.curves_json import short_curves
+from tagger.train import build_data
+
+CALIBRATION = 200
+"""Most validation photos on which the ranges of an eight-bit graph are seen."""
+
+
+def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> tuple[Trained, Run, bytes]:
+    """Return the same in eight-bit integers, with its own thresholds and figures, and print what it costs.
+
+    Raises:
+        UserError: If the run's folder or its photos are not there.
+    """
+    if "thresholds" not in run.config:
+        raise UserError("int8 fits thresholds again on the run's validation photos: its config.yaml is not there")
+    config = OmegaConf.create(run.config)
+    data, target = build_data(config), instantiate(config.thresholds)
+    data.prepare(trained.chain.network.normalisation)
+    chosen, plain = pace(), Tagger(describe(trained, run), model, detector=trained.detector)
+    calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]
+    calibrating = looked_at(data.names(np.sort(calibration)), plain, chosen)
+    small = quantised(
+        model, [plain.inputs(looked.pixels, looked.detected) for looked in calibrating if len(looked.pixels)]
+    )
+    with console.status("scoring the validation and test photos with both graphs"):
+        before, after = (remeasure(tagger, data, target, chosen) for tagger in (plain, plain.with_graph(small)))
+    console.print(cost(before, after, sizes=(len(model), len(small))))
+    ids = [label.id for label in after.result.labels]
+    curves = dict(zip(ids, short_curves(after.validation, after.contract), strict=True))
+    return (
+        replace(trained, chain=trained.chain.with_thresholds(after.contract.thresholds)),
+        replace(
+            run,
+            labels=dict(zip(ids, after.result.labels, strict=True)),
+            curves=curves,
+            metrics=run.metrics | after.result.metrics,
+        ),
+        with_thresholds(small, after.contract.thresholds),
+    )
+
+
+def cost(before: Remeasured, after: Remeasured, *, sizes: tuple[int, int]) -> Table:
+    """Return what eight bits cost, as a table."""
+    table = Table("", "float32", "int8", box=SIMPLE)
+    table.add_row("MB", *(f"{size / 1e6:.1f}" for size in sizes))
+    for key, name in {
+        "test/map": "test mAP",
+        "test/micro_f1": "test micro F1",
+        "test/macro_f1": "test macro F1",
+    }.items():
+        table.add_row(name, *(f"{some.result.metrics.get(key, float('nan')):.3f}" for some in (before, after)))
+    for verdict in ("certified", "met"):
+        table.add_row(f"labels {verdict}", *(str(some.contract.verdicts.count(verdict)) for some in (before, after)))
+    return table
