@@ -33,10 +33,10 @@ from torch.utils.data import DataLoader
 
 from tagger.data.transforms import EvalTransform
 from tagger.model.allocation import keep_freed_memory
+from tagger.model.checkpoint import load_checkpoint
 from tagger.model.network import Network
-from tagger.tags.bundle import write_bundle
-from tagger.tags.delivery import describe, read_run, read_trained
-from tagger.tags.graph import build_graph
+from tagger.tags.chain import Chain
+from tagger.tags.rules import Rules
 from tagger.tags.tag_file import read_lines
 from tagger.tracking.run_folder import provenance
 
@@ -105,6 +105,11 @@ def untrained(path: Path) -> Path:
 
 
 def deliver(checkpoint: Path, bundle: Path) -> None:
+    # Here, since the yardsticks would have to wait for them.
+    from tagger.tags.bundle import write_bundle
+    from tagger.tags.delivery import describe, read_run, read_trained
+    from tagger.tags.graph import build_graph
+
     trained = read_trained(checkpoint)
     model = build_graph(trained.chain, size=trained.recipe["size"])
     write_bundle(bundle, describe(trained, read_run(checkpoint)), model=model, card="")
@@ -152,14 +157,17 @@ def loop(way: str, checkpoint: Path, folder: Path, output: Path) -> None:
     """Tag a folder as one writes it down in a notebook, and print the seconds it took."""
     if way in (KEPT, TUNED):
         keep_freed_memory()
-    trained = read_trained(checkpoint)
-    chain, ids = trained.chain, [label["id"] for label in trained.recipe["labels"]]
+    network, thresholds, recipe = load_checkpoint(checkpoint)
+    chain, ids = (
+        Chain(network, Rules.from_recipe(recipe), thresholds).eval(),
+        [label["id"] for label in recipe["labels"]],
+    )
     if way == TUNED:
         chain = chain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     started = time.perf_counter()
     photos = sorted(folder.iterdir())
     with output.open("w") as file, torch.inference_mode():
-        for start, images in batches(way, photos, transform_of(trained)):
+        for start, images in batches(way, photos, transform_of(network, recipe)):
             if way == TUNED:
                 images = images.to(memory_format=torch.channels_last)  # noqa: PLW2901
             scores, tags, _ = chain(images)
@@ -170,10 +178,9 @@ def loop(way: str, checkpoint: Path, folder: Path, output: Path) -> None:
     print(time.perf_counter() - started)
 
 
-def transform_of(trained: Any) -> EvalTransform:
-    n = trained.chain.network.normalisation
-    size, fit = trained.recipe["size"], trained.recipe["fit"]
-    return EvalTransform(size=size, fit=fit, mean=n.mean, std=n.std, interpolation=n.interpolation)
+def transform_of(network: Network, recipe: dict[str, Any]) -> EvalTransform:
+    n = network.normalisation
+    return EvalTransform(size=recipe["size"], fit=recipe["fit"], mean=n.mean, std=n.std, interpolation=n.interpolation)
 
 
 def batches(way: str, photos: list[Path], transform: EvalTransform) -> Iterator[tuple[int, Tensor]]:
@@ -300,8 +307,11 @@ def tags_of(path: Path) -> dict[str, set[str]]:
 
 
 def verdict(rounds: Rounds) -> str:
-    faster = times_as_fast(rounds, PLAIN)
-    return f"Goal: {GOAL}× the plain loop, start to end: **{'met' if faster >= GOAL else 'missed'}** ({faster:.2f}×)."
+    whole, alone = (times_as_fast(rounds, PLAIN, what) for what in ("seconds", "tagging"))
+    met = "met" if min(whole, alone) >= GOAL else "missed"
+    return (
+        f"Goal: {GOAL}× the plain loop: **{met}** ({whole:.2f}× from start to end, {alone:.2f}× of the tagging alone)."
+    )
 
 
 def page(lines: list[str], arguments: argparse.Namespace) -> str:
