@@ -67,6 +67,11 @@ def test_what_has_another_signature_is_refused(colour_detector: MakeDetector, se
     assert str(caught.value).startswith("mine.onnx ")
 
 
+def test_a_shadow_of_nothing_is_no_class(colour_detector: MakeDetector):
+    scores = OnnxDetector(colour_detector((0, 1, 2), factor=0.9), CLASSES).highest(photo(100, 200, 0))
+    assert scores[1] == pytest.approx(0.9 * 200 / 255, abs=1e-5)
+
+
 @pytest.mark.parametrize("content", [b"", b"no detector", b"\x08\x09" * 50])
 def test_what_is_no_onnx_file_is_refused(content: bytes):
     with pytest.raises(DetectorError, match=r"mine\.onnx is no detector that onnxruntime can read"):
