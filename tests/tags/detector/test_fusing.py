@@ -147,9 +147,8 @@ def test_the_batches_say_what_was_seen_on_their_photos(
     cached: bool,
 ):
     data = photo_data(colours(40), workers=workers)
-    opened = looking(
-        Taxonomy("colours", (Label("red", {}, aliases=("crimson",)), *map(plain, ("green", "blue", "grey"))))
-    )
+    red = Label("red", {}, aliases=("crimson",))
+    opened = looking(Taxonomy("colours", (red, *(Label(id_, {}) for id_ in ("green", "blue", "grey")))))
     unmapped = opened.look(data)
     # Grey is as blue as it is green, and not clearly either or clearly both; the green and the blue photos are.
     assert set(unmapped) == {"lime", "navy"} and min(unmapped.values()) >= 1
