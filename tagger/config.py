@@ -67,8 +67,9 @@ class PredictConfig:
     bundle: str = MISSING
     photos: Any = MISSING
     output: str = MISSING
+    profile: str | None = None
     scores: bool = MISSING
-    language: str = MISSING
+    language: str | None = None
     # Not dict[str, float], to which a word could not add labels; not thresholds, which is a group of conf/
     own_thresholds: Any = None
     workers: int | None = None

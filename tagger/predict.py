@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,9 @@ def main(config: DictConfig) -> None:
     with shown_plainly():
         needed(config, "bundle", "photos", "output")
         chosen, places = pace(config.workers, config.batch_size), as_places(config.photos)
-        tagger = Tagger.load(config.bundle, thresholds=as_thresholds(config.own_thresholds))
+        tagger = Tagger.load(config.bundle, profile=config.profile, thresholds=as_thresholds(config.own_thresholds))
+        if config.profile:
+            print(promised(tagger))
         skipped, totals = Skipped(), Totals()
         with TagFile(Path(config.output).expanduser(), overwrite=config.overwrite) as output:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
@@ -93,6 +96,15 @@ def as_thresholds(thresholds: object) -> dict[str, float]:
     return {str(label): float(threshold) for label, threshold in chosen.items()}
 
 
+def promised(tagger: Tagger) -> str:
+    """Return what the profile comes to."""
+    given = [label for label in tagger.labels if label.threshold <= 1]
+    verdicts = Counter(label.verdict for label in given if label.verdict)
+    words = "".join(f", {count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    unreachable = sum(label.verdict == "unreachable" and label.threshold > 1 for label in tagger.labels)
+    return f"profile: gives {len(given)} of {len(tagger.labels)} labels{words}; {unreachable} cannot keep their target"
+
+
 def count(places: list[str]) -> int | None:
     """Return how many photos there are, or None where listing them twice would take long: behind URLs."""
     return None if any(is_url(place) for place in places) else sum(1 for _ in found(places, Skipped()))
@@ -131,5 +143,5 @@ def report(console: Console, totals: Totals, skipped: Skipped, output: TagFile) 
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output")
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "photos", "output", "profile")
     main()

@@ -22,7 +22,9 @@ from tagger.data.framing import StillFraming
 from tagger.data.photo import PhotoFile
 from tagger.errors import UserError
 from tagger.tags.bundle import BundleError, read_bundle
+from tagger.tags.completion import Completion
 from tagger.tags.manifest import Manifest
+from tagger.tags.profile import Profile
 
 Pixels = NDArray[np.uint8]
 """Framed photos, (photos, size, size, 3)."""
@@ -68,7 +70,8 @@ class Tagger:
     Args:
         manifest: Labels, thresholds and preprocessing.
         model: The ONNX graph.
-        thresholds: Thresholds instead of the bundle's, by label id.
+        profile: What a customer wants of the bundle.
+        thresholds: Thresholds instead of the bundle's and the profile's, by label id.
         threads: Threads of the network; None takes as many as there are cores.
 
     Raises:
@@ -81,40 +84,57 @@ class Tagger:
         manifest: Manifest,
         model: bytes,
         *,
+        profile: Profile | None = None,
         thresholds: Mapping[str, float] | None = None,
         threads: int | None = None,
     ) -> None:
-        self.manifest = manifest
-        self.labels = manifest.labels
+        self.profile = profile or Profile()
+        self.manifest = self.profile.applied(manifest)
+        self.labels = self.manifest.labels
+        self.language = self.profile.language or "en"
         self.framing = framing(manifest)
-        self.thresholds = chosen_thresholds(manifest, thresholds or {})
-        self.given_from = (
-            [label.threshold for label in manifest.labels] if self.thresholds is None else self.thresholds.tolist()
-        )
+        self.thresholds = chosen_thresholds(self.manifest, thresholds or {})
+        # Without any the relations of the graph are enough.
+        added = self.profile.relations
+        self.completion = Completion([label.id for label in self.labels], self.manifest.relations) if added else None
         self.session = open_session(model, threads=threads)
         self._check_graph()
 
     @classmethod
     def load(
-        cls, path: str | Path, *, thresholds: Mapping[str, float] | None = None, threads: int | None = None
+        cls,
+        path: str | Path,
+        *,
+        profile: Profile | str | Path | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        threads: int | None = None,
     ) -> "Tagger":
         """Read a bundle, check it, and get ready to tag.
 
+        Args:
+            path: The bundle.
+            profile: What a customer wants of it, or the YAML file that says so.
+            thresholds: Thresholds instead of the bundle's and the profile's, by label id.
+            threads: Threads of the network; None takes as many as there are cores.
+
         Raises:
             BundleError: If it is damaged, hostile, no bundle, or newer than this version understands.
+            ProfileError: If the profile does not fit it.
         """
         bundle = read_bundle(Path(path).expanduser())
+        wanted = profile if isinstance(profile, Profile | None) else Profile.read(profile)
         try:
-            return cls(bundle.manifest, bundle.model, thresholds=thresholds, threads=threads)
+            return cls(bundle.manifest, bundle.model, profile=wanted, thresholds=thresholds, threads=threads)
         except BundleError as error:
             raise BundleError(f"{path}: {error}") from error
 
-    def tag(self, photos: Iterable[PhotoFile], *, language: str = "en", batch: int = 16) -> list[list[Tag]]:
+    def tag(self, photos: Iterable[PhotoFile], *, language: str | None = None, batch: int = 16) -> list[list[Tag]]:
         """Return the tags of every photo, the highest score first.
 
         Args:
             photos: Paths, URLs that fsspec knows, or open files.
-            language: Of the names; what has none in it is called by its English name, or by its id.
+            language: Of the names, None for the profile's or English; what has none in it is called by its English
+                name, or by its id.
             batch: Photos that are in memory at a time.
 
         Raises:
@@ -141,14 +161,30 @@ class Tagger:
 
     def run(self, pixels: Pixels) -> Scored:
         """Return scores and tags of framed photos (photos, size, size, 3)."""
-        scores, tags, *rest = self.session.run(None, {"pixels": pixels})
-        # A graph of a bundle of version 1 has no relations.
-        origins = rest[0] if rest else np.broadcast_to(np.arange(len(self.labels)), scores.shape)
-        return Scored(scores, tags if self.thresholds is None else scores >= self.thresholds, origins)
+        scores, origins = self._seen(pixels)
+        if self.completion:
+            scores, origins = self.completion(scores, origins)
+        return Scored(scores, self._given(scores), origins)
 
-    def tags_of(self, scored: Scored, *, language: str = "en") -> Iterator[list[Tag]]:
+    def _seen(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return what the graph gives: scores and origins."""
+        scores, _, *rest = self.session.run(None, {"pixels": pixels})
+        # A graph of a bundle of version 1 has no relations.
+        return scores, rest[0] if rest else np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+
+    def _given(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        given = scores >= self.thresholds
+        most = self.profile.tags_per_photo
+        if most is None or most >= len(self.labels):
+            return given
+        ranked = np.argsort(np.where(given, -scores, np.inf), axis=1, kind="stable")
+        best = np.zeros_like(given)
+        np.put_along_axis(best, ranked[:, :most], True, axis=1)
+        return given & best
+
+    def tags_of(self, scored: Scored, *, language: str | None = None) -> Iterator[list[Tag]]:
         """Return the tags of every photo, the highest score first; equal ones in the order of the labels."""
-        names = [label.name(language) for label in self.labels]
+        names = [label.name(language or self.language) for label in self.labels]
         for scores, given, origins in zip(scored.scores, scored.tags, scored.origins, strict=True):
             found = np.flatnonzero(given)
             best_first = found[np.argsort(-scores[found], kind="stable")].tolist()
@@ -158,23 +194,21 @@ class Tagger:
         id_, score = self.labels[label].id, float(scores[label])
         if origin != label:
             return Tag(id_, names[label], score, "rule", f"follows from {names[origin]}, scored {scores[origin]:.2f}")
-        return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.given_from[label]:.2f}")
+        return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.thresholds[label]:.2f}")
 
     def _check_graph(self) -> None:
         """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
         black = np.zeros((1, self.framing.size, self.framing.size, 3), np.uint8)
         try:
-            found = self.run(black)
+            scores, origins = self._seen(black)
         # onnxruntime's exceptions have no common ancestor of their own.
         except Exception as error:
             raise BundleError(f"model.onnx does not run: {error}") from error
         shape = (1, len(self.labels))
-        if any(part.shape != shape for part in (found.scores, found.tags, found.origins)) or (
-            found.tags.dtype != np.bool_ or not 0 <= found.origins.min() <= found.origins.max() < shape[1]
-        ):
-            raise BundleError(
-                f"model.onnx gives scores of shape {found.scores.shape}, the manifest has {shape[1]} labels"
-            )
+        if scores.shape != shape or origins.shape != shape:
+            raise BundleError(f"model.onnx gives scores of shape {scores.shape}, the manifest has {shape[1]} labels")
+        if scores.dtype != np.float32 or origins.dtype != np.int64:
+            raise BundleError(f"model.onnx gives scores of {scores.dtype} and origins of {origins.dtype}")
 
 
 def framing(manifest: Manifest) -> StillFraming:
@@ -192,14 +226,12 @@ def framing(manifest: Manifest) -> StillFraming:
     return made
 
 
-def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArray[np.float32] | None:
-    """Return the thresholds of all labels, or None where none was chosen: then those in the graph hold.
+def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArray[np.float32]:
+    """Return the thresholds of all labels: the chosen ones, else the manifest's, float32 as those in the graph.
 
     Raises:
         UserError: If a label is not in the bundle, or a threshold not in [0, 2].
     """
-    if not chosen:
-        return None
     ids = {label.id for label in manifest.labels}
     for label, threshold in chosen.items():
         if label not in ids:

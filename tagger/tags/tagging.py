@@ -38,7 +38,7 @@ def pace(workers: int | None, batch: int | None) -> Pace:
 
 
 def tagged(
-    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str, scores: bool
+    photos: Iterable[str], tagger: Tagger, pace: Pace, *, language: str | None, scores: bool
 ) -> Iterator[list[TaggedPhoto]]:
     """Yield the photos with their tags, a batch at a time, in order; those that cannot be read with their error.
 
@@ -49,7 +49,7 @@ def tagged(
         yield _tagged(batch, tagger, language=language, scores=scores)
 
 
-def _tagged(batch: list[Framed], tagger: Tagger, *, language: str, scores: bool) -> list[TaggedPhoto]:
+def _tagged(batch: list[Framed], tagger: Tagger, *, language: str | None, scores: bool) -> list[TaggedPhoto]:
     pixels = [photo.pixels for photo in batch if photo.pixels is not None]
     if not pixels:
         return [TaggedPhoto(photo.photo, error=photo.error) for photo in batch]

@@ -41,6 +41,8 @@ class Target:
         precision: Precision to reach, in (0, 1).
         recall: Recall to reach, in (0, 1).
         fallback: What a label does that cannot reach the target: ``"best_f1"`` or ``"silence"`` (it is never given).
+        fallback_precision: Least precision, in [0, 1), of a threshold that is fallen back to; a label without one is
+            silent. The best F1 of a label with one validation photo may tag half the album.
         confidence: One-sided confidence of each lower bound, in [0.5, 1).
 
     Raises:
@@ -50,6 +52,7 @@ class Target:
     precision: float | None = None
     recall: float | None = None
     fallback: Fallback = "best_f1"
+    fallback_precision: float = 0.3
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
@@ -59,6 +62,8 @@ class Target:
                 raise ValueError(f"thresholds.{name} must lie in (0, 1) or be null, got {value}")
         if self.fallback not in ("best_f1", "silence"):
             raise ValueError(f"thresholds.fallback must be 'best_f1' or 'silence', got {self.fallback!r}")
+        if not 0 <= self.fallback_precision < 1:
+            raise ValueError(f"thresholds.fallback_precision must lie in [0, 1), got {self.fallback_precision}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"thresholds.confidence must lie in [0.5, 1), got {self.confidence}")
 
@@ -163,7 +168,7 @@ def wilson_lower_bound(successes: Tensor, trials: Tensor, *, confidence: float =
     # The formula times n, which leaves no division by zero trials.
     failures = trials - successes
     spread = torch.sqrt(successes * failures / trials.clamp(min=1e-300) + z * z / 4)
-    bound = (successes + z * z / 2 - z * spread) / (trials + z * z)
+    bound = (successes + z * z / 2 - z * spread) / (trials + z * z).clamp(min=1e-300)
     # With no successes rounding may leave −1e-17.
     return bound.clamp_(min=0)
 
@@ -211,10 +216,11 @@ def _choose(curve: Curves, target: Target) -> tuple[Tensor, Tensor, Tensor]:
     candidates = curve.steps & curve.counted[:, None]
     certified, met = _meeting(curve, target, candidates)
     is_certified, is_met = certified.any(dim=1), met.any(dim=1)
-    eligible = torch.where(is_certified[:, None], certified, torch.where(is_met[:, None], met, candidates))
+    worthwhile = candidates & (curve.precision >= target.fallback_precision)
+    eligible = torch.where(is_certified[:, None], certified, torch.where(is_met[:, None], met, worthwhile))
     preference = torch.where(is_met[:, None], _preference(curve, target), curve.f1)
     best = _highest_of_greatest(preference.where(eligible, -1.0))
-    given = is_met if target.fallback == "silence" else curve.counted
+    given = is_met if target.fallback == "silence" else is_met | worthwhile.any(dim=1)
     return curve.thresholds[best].where(given, SILENCE), is_certified, is_met
 
 

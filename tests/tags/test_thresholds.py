@@ -139,6 +139,17 @@ def test_an_unreachable_target_falls_back_to_the_best_f1_and_says_so():
     assert contract.tally.precision.item() == pytest.approx(2 / 3)
 
 
+def test_a_fallback_that_would_mostly_be_wrong_silences_the_label():
+    # One photo carries the label; it comes fourth, so that best F1 tags four photos with a precision of 0.25.
+    ranks = ranked([-1, -1, -1, 1, -1, -1])
+    contract = fit(ranks, Target(precision=0.9), unknown="negative")
+    assert (contract.verdicts, contract.fallbacks) == (("unreachable",), ("silence",))
+    assert contract.thresholds.item() == SILENCE
+    lenient = fit(ranks, Target(precision=0.9, fallback_precision=0.25), unknown="negative")
+    assert (lenient.fallbacks, lenient.tally.tagged.item()) == (("best_f1",), 4)
+    assert fit(ranks, Target(), unknown="negative").tally.tagged.item() == 4, "best F1 was asked for"
+
+
 def test_an_unreachable_target_can_silence_the_label():
     target = Target(precision=0.9, fallback="silence")
     contract = fit(ranked([-1, 1, 1, -1]), target, unknown="negative")
@@ -203,7 +214,8 @@ def by_hand(scores: np.ndarray, states: np.ndarray, target: Target, unknown: flo
         good = [point[:2] for point in points if meets(point[place])]
         if good and not (target.is_best_f1 and verdict == "certified"):
             return "best_f1" if target.is_best_f1 else verdict, max(good)[1]
-    return "unreachable", max((point[2], point[1]) for point in points)[1]
+    worthwhile = [(point[2], point[1]) for point in points if point[3][0] >= target.fallback_precision]
+    return "unreachable", max(worthwhile)[1] if worthwhile else SILENCE
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -318,6 +330,7 @@ def test_a_certified_precision_holds_on_fresh_photos_and_a_lucky_one_often_does_
         ({"recall": 0}, r"thresholds.recall must lie in \(0, 1\) or be null, got 0"),
         ({"precision": float("nan")}, r"thresholds.precision must lie in \(0, 1\) or be null, got nan"),
         ({"fallback": "silent"}, r"thresholds.fallback must be 'best_f1' or 'silence', got 'silent'"),
+        ({"fallback_precision": 1}, r"thresholds.fallback_precision must lie in \[0, 1\), got 1"),
         ({"confidence": 1}, r"thresholds.confidence must lie in \[0.5, 1\), got 1"),
     ],
 )
