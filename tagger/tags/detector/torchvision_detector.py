@@ -76,7 +76,7 @@ def to_onnx(detector: "nn.Module") -> bytes:
     try:
         import onnx  # noqa: F401 - torch's exporter needs it
     except ImportError as error:
-        raise DetectorError("torchvision's detectors are run as ONNX, which needs: pip install tagger[export]") from error
+        raise DetectorError("torchvision's detectors run as ONNX, which needs: pip install tagger[export]") from error
 
     class OnePhoto(nn.Module):
         def __init__(self) -> None:
