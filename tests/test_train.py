@@ -8,12 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from tagger.data.transforms import EvalTransform
 from tagger.model.checkpoint import load_checkpoint
+from tagger.tags.detector.detecting import Detecting
+from tagger.tags.detector.fusion import Fusion
 from tagger.tags.rules import Rules
 from tagger.tracking.labels_csv import read_labels
 
@@ -203,3 +208,53 @@ def test_four_batches_can_be_learnt_by_heart(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     last = next(line for line in done.stdout.splitlines() if line.startswith("epoch 100/100"))
     assert float(last.split("train/loss ")[1].split()[0]) < 0.02
+
+
+def test_a_run_with_a_detector_keeps_all_that_its_scores_take(tiny, colour_detector) -> None:
+    (tiny.cwd / "colours.onnx").write_bytes(colour_detector())
+    taxonomy = tiny.cwd.parent / "root" / "colours.yaml"
+    taxonomy.write_text(taxonomy.read_text().replace("- red", "- {id: red, sources: {coco: [crimson]}}"))
+    words = ["detector=onnx", "detector.path=colours.onnx", "detector.classes=['',crimson,lime,navy]", "logger=csv"]
+    # Taken whatever it gives: colours are learnt without it.
+    words += ["detector.least_photos=1", "detector.least_gain=-1", "trainer.max_epochs=1"]
+    done = tiny(*words)
+    assert done.returncode == 0, done.stdout
+    assert "taken by 1 of 1 labels" in done.stdout
+    (run,) = runs(tiny.cwd)
+    with (run / "detector.csv").open(encoding="utf-8", newline="") as file:
+        (choice,) = csv.DictReader(file)
+    assert (choice["label"], choice["is_taken"]) == ("red", "True")
+    assert 0 < float(choice["test_ap_without"]) <= 1 and 0 < float(choice["test_ap_with"]) <= 1
+    assert "What the detector did" in (run / "report.html").read_text()
+    # From the files of the run alone: network, detector and fusion give the scores that it measured.
+    network, _, recipe = load_checkpoint(run / "checkpoints" / "best.ckpt")
+    labels = [label["id"] for label in recipe["labels"]]
+    detecting = Detecting.from_recipe(recipe["detector"], labels, (run / "detector.onnx").read_bytes())
+    kept = np.load(run / "test_scores.npz")
+    images = tiny.cwd.parent / "root" / "colours" / "images"
+    photos = [images / f"{row:03}.png" for row in kept["rows"]]
+    transform = EvalTransform(size=recipe["size"], fit=recipe["fit"], **asdict(network.normalisation))
+    detected = torch.from_numpy(np.stack([detecting.detections(photo) for photo in photos]))
+    with torch.inference_mode():
+        scores = network(torch.stack([transform(photo) for photo in photos])).sigmoid()
+    fused = Fusion.from_recipe(recipe)(scores, detected)
+    np.testing.assert_allclose(fused.numpy(), kept["scores"], atol=1e-5)
+    assert (fused[:, 0] != scores[:, 0]).any()
+    # The second run looks at nothing again.
+    assert "detections" in done.stdout
+    assert "detections" not in tiny(*words).stdout
+
+
+def test_two_processes_fuse_like_one(tiny, colour_detector) -> None:
+    (tiny.cwd / "colours.onnx").write_bytes(colour_detector())
+    taxonomy = tiny.cwd.parent / "root" / "colours.yaml"
+    taxonomy.write_text(taxonomy.read_text().replace("- red", "- {id: red, sources: {coco: [crimson]}}"))
+    words = ["detector=onnx", "detector.path=colours.onnx", "detector.classes=['',crimson,lime,navy]", "logger=csv"]
+    words += ["regime=cached", "regime.views=2", "detector.fusion=logistic", "detector.least_photos=1"]
+    words += ["trainer.max_epochs=1", "detector.least_gain=-1"]
+    for more in ([], ["trainer=ddp", "trainer.accelerator=cpu"]):
+        done = tiny(*words, *more)
+        assert done.returncode == 0, done.stdout
+    one, two = runs(tiny.cwd)
+    assert metrics(one)["detector/taken"] == 1
+    assert metrics(two) == pytest.approx(metrics(one), abs=1e-4)

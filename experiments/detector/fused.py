@@ -8,7 +8,7 @@ comparison. "All" is what every candidate taking it would give, whatever validat
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,19 +66,37 @@ def studied(run: Path, settings: OnnxFile) -> Iterator[tuple[str, Row, list[Choi
     data.cache_features(network.backbone, 1, torch.device("cpu"))
     validation, test = (part(data, network, rows) for rows in (data.val_rows, data.test_rows))
     columns = torch.from_numpy(looking.map.candidates)
-    yield "without", figures(validation.scores, validation, test.scores, test, data, columns, target), []
+    without: Row = {}
     for way in WAYS:
         ours = replace(settings, fusion=way)
         ids = [data.taxonomy.ids[column] for column in columns.tolist()]
         candidates = [among(photos, columns) for photos in (validation, test)]
         taken, choices = choose(ids, candidates[0], ours, unknown=data.weights)
         choices = measured(choices, candidates[1], ours, unknown=data.weights)
+        if not without:
+            without = figures(validation.scores, validation, test.scores, test, data, columns, target)
+            yield "without", without | by_validation(choices, {}), []
         everyone = {choice.label: choice.calibration for choice in choices}
         for name, some in ((way, taken), (f"{way}, all", everyone)):
             fusion = Fusion(data.taxonomy.ids, way, some, floor=ours.floor)
             fused = [fusion(photos.scores, photos.detected) for photos in (validation, test)]
             row = figures(fused[0], validation, fused[1], test, data, columns, target)
-            yield name, row | {"labels that take it": float(len(some))}, choices
+            yield name, row | by_validation(choices, some) | {"labels that take it": float(len(some))}, choices
+
+
+def by_validation(choices: list[Choice], taken: Container[str]) -> Row:
+    """Return mean AP of the candidates that have validation photos to decide by themselves, and of the others."""
+    rows = {}
+    for name, is_rare in (("with 5 or more validation photos", False), ("with fewer", True)):
+        for fold in ("val", "test"):
+            aps = [
+                getattr(choice, f"{fold}_ap_{'with' if choice.label in taken else 'without'}")
+                for choice in choices
+                if choice.is_rare is is_rare
+            ]
+            if (found := mean(aps)) is not None:
+                rows[f"{'validation' if fold == 'val' else 'test'} mAP, {name}"] = found
+    return rows
 
 
 def part(data: PhotoData, network: Network, rows: np.ndarray) -> Seen:
@@ -124,7 +142,7 @@ def table(found: dict[str, list[Row]]) -> str:
     """Return mean, lowest and highest over the runs, a column a way."""
     lines = ["| | " + " | ".join(found) + " |", "|---|" + "--:|" * len(found)]
     for figure in [*next(iter(found.values()))[0], "labels that take it"]:
-        digits = 0 if "that" in figure else 3
+        digits = 0 if " that " in figure else 3
         cells = [[row.get(figure, 0.0) for row in rows] for rows in found.values()]
         shown = [f"{np.mean(cell):.{digits}f} ({min(cell):.{digits}f}–{max(cell):.{digits}f})" for cell in cells]
         lines.append(f"| {figure} | " + " | ".join(shown) + " |")
@@ -139,6 +157,8 @@ def label_table(runs: list[dict[str, Choice]]) -> str:
     ]
     for label in sorted(runs[0], key=lambda label: -gain(runs, label)):
         some = [run[label] for run in runs]
+        if not some[0].test_photos:
+            continue
         aps = [
             mean([getattr(choice, name) for choice in some])
             for name in ("val_ap_without", "val_ap_with", "test_ap_without", "test_ap_with")

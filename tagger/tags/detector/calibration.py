@@ -8,11 +8,11 @@ Neither weight may be negative. Without that limit a label with a handful of pho
 against it; with it, fusion is monotone whatever the photos say.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from tagger.tags.detector.fusion import Calibration
@@ -20,6 +20,8 @@ from tagger.tags.detector.fusion import Calibration
 Floats = NDArray[np.float64]
 
 NETWORK_ALONE = Calibration(1.0, 0.0, 0.0)
+BOUNDED = np.array([True, True, False])
+"""Which of the three may not be negative."""
 
 
 class Told(NamedTuple):
@@ -56,14 +58,35 @@ def calibrate(told: Told, *, towards: Calibration = NETWORK_ALONE, strength: flo
     features = np.stack([logits, seen, np.ones_like(logits)], axis=1)
     anchor, signs = np.array(towards), np.where(targets > 0, 1.0, -1.0)
 
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        margins = signs * (features @ parameters)
+    def loss(parameters: Floats) -> float:
         away = parameters - anchor
-        value = float(weights @ np.logaddexp(0, -margins) + strength / 2 * away @ away)
-        return value, features.T @ (-weights * signs * expit(-margins)) + strength * away
+        return float(weights @ np.logaddexp(0, -signs * (features @ parameters)) + strength / 2 * away @ away)
 
-    found = minimize(loss, anchor, jac=True, method="L-BFGS-B", bounds=[(0, None), (0, None), (None, None)])
-    return Calibration(*found.x.tolist())
+    parameters = anchor
+    # Newton's method within bounds, as in Bertsekas 1982; the loss is convex, and ten steps are many.
+    for _ in range(100):
+        missed = expit(-signs * (features @ parameters))
+        slope = features.T @ (-weights * signs * missed) + strength * (parameters - anchor)
+        bend = (features.T * (weights * missed * (1 - missed))) @ features + (strength + 1e-9) * np.eye(3)
+        is_free = ~(BOUNDED & (parameters <= 0) & (slope > 0))
+        step = np.zeros(3)
+        step[is_free] = -np.linalg.solve(bend[np.ix_(is_free, is_free)], slope[is_free])
+        moved = _descended(loss, parameters, step, slope)
+        if np.abs(moved - parameters).max() < 1e-8:
+            break
+        parameters = moved
+    return Calibration(*parameters.tolist())
+
+
+def _descended(loss: Callable[[Floats], float], parameters: Floats, step: Floats, slope: Floats) -> Floats:
+    """Return where a step leads, made shorter until the loss falls as it should."""
+    before = loss(parameters)
+    for length in 0.5 ** np.arange(40):
+        moved = parameters + length * step
+        moved = np.where(BOUNDED, np.maximum(moved, 0), moved)
+        if loss(moved) <= before + 1e-4 * slope @ (moved - parameters):
+            return moved
+    return parameters
 
 
 def calibrate_all(told: Told, *, strength: float) -> list[Calibration]:

@@ -30,7 +30,7 @@ class Choosing:
         ValueError: If a setting is outside its range.
     """
 
-    fusion: Way = "noisy_or"
+    fusion: Way = "logistic"
     floor: float = 0.05
     least_photos: int = 5
     least_gain: float = 0.005

@@ -10,12 +10,9 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import Taxonomy
 from tagger.tags.detector.cache import Detections, highest_scores
 from tagger.tags.detector.mapping import ClassMap
-from tagger.tags.detector.onnx_detector import OnnxDetector
+from tagger.tags.detector.onnx_detector import CLEAR, OnnxDetector
 from tagger.tags.detector.picture import Undistorted
 from tagger.tags.detector.settings import DetectorSettings, NoDetector
-
-CLEAR = 0.5
-"""Score from which a class that means no label is reported as seen."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,10 @@ MAX_BYTES = 2**31
 """Largest file that is read: a protobuf cannot be larger."""
 
 
+CLEAR = 0.5
+"""Score from which something is seen beyond doubt."""
+
+
 class DetectorError(UserError):
     """A detector that cannot be had, cannot be run or does not say what it should; the message says what to do."""
 
@@ -100,7 +104,8 @@ class OnnxDetector:
                 f"{self.name} speaks of class {low if low < 0 else high}, but detector.classes names 0 to "
                 f"{len(self.classes) - 1}: is it numbered otherwise (coco91, coco80, a list of its own)?"
             )
-        if (nameless := found.classes[self._nameless[found.classes]]).size:
+        # A trained detector may see a shadow of nothing, but not clearly.
+        if (nameless := found.classes[self._nameless[found.classes] & (found.scores >= CLEAR)]).size:
             raise DetectorError(
                 f"{self.name} speaks of class {int(nameless[0])}, which stands for nothing in detector.classes: is it "
                 "numbered otherwise (coco80 where coco91 was said, for instance)?"

@@ -73,6 +73,11 @@ def to_onnx(detector: "nn.Module") -> bytes:
     import torch
     from torch import Tensor, nn
 
+    try:
+        import onnx  # noqa: F401 - torch's exporter needs it
+    except ImportError as error:
+        raise DetectorError("torchvision's detectors run as ONNX, which needs: pip install tagger[export]") from error
+
     class OnePhoto(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -149,7 +154,7 @@ def _load_file(model: "nn.Module", path: Path, architecture: str) -> None:
             content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # a file that is no weights fails in its own way
         raise DetectorError(
-            f"{path} holds no weights that can be read: {type(error).__name__}: {error:.300}"
+            f"{path} holds no weights that can be read: {type(error).__name__}: {error!s:.300}"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
     wanted = model.state_dict()
