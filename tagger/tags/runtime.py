@@ -184,6 +184,14 @@ class Tagger:
         """
         return np.asarray(self.framing.framed(photo))
 
+    def beside(self, photo: PhotoFile) -> Pixels | None:
+        """Return what the detector sees of a photo, (height, width, 3); None without one.
+
+        Raises:
+            BadPhoto: If it cannot be read.
+        """
+        return None if self.detecting is None else np.asarray(self.detecting.framing.framed(photo))
+
     def run(self, pixels: Pixels, detected: NDArray[np.float32] | None = None) -> Scored:
         """Return scores and tags of framed photos.
 
@@ -201,9 +209,7 @@ class Tagger:
 
     def _looked_at(self, photos: Sequence[PhotoFile]) -> Scored:
         pixels = np.stack([self.pixels(photo) for photo in photos])
-        if self.detecting is None:
-            return self.run(pixels)
-        return self.run(pixels, np.stack([self.detecting.detections(photo) for photo in photos]))
+        return self.run(pixels, self.detected([self.beside(photo) for photo in photos]))
 
     def _seen(self, pixels: Pixels, detected: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what the graph gives: scores and origins."""

@@ -59,22 +59,27 @@ class ServedTagger(PythonModel):
 
     def _rows(self, texts: Sequence[object], language: str | None) -> Iterator[dict[str, Any]]:
         read = [self._read(text) for text in texts]
-        pixels = [photo for photo in read if not isinstance(photo, str)]
-        tagged = iter(self.tagger.tags_of(self.tagger.run(np.stack(pixels)), language=language) if pixels else ())
+        tagged = self._tagged([photo for photo in read if not isinstance(photo, str)], language)
         for photo in read:
             if isinstance(photo, str):
                 yield {"tags": [], "error": photo}
             else:
                 yield {"tags": [as_row(tag) for tag in next(tagged)], "error": ""}
 
-    def _read(self, text: object) -> Pixels | str:
-        """Return a photo's pixels, or why there are none."""
+    def _tagged(self, photos: Sequence[tuple[Pixels, Pixels | None]], language: str | None) -> Iterator[list[Tag]]:
+        if photos:
+            pixels, beside = zip(*photos, strict=True)
+            scored = self.tagger.run(np.stack(pixels), self.tagger.detected(beside))
+            yield from self.tagger.tags_of(scored, language=language)
+
+    def _read(self, text: object) -> tuple[Pixels, Pixels | None] | str:
+        """Return what network and detector see of a photo, or why they cannot."""
         name = "photo"
         try:
             photo = sent_photo(text, self.root)
             name = photo if isinstance(photo, str) else name
             with self.reading:
-                return self.tagger.pixels(photo)
+                return self.tagger.pixels(photo), self.tagger.beside(photo)
         except BadPhoto as error:
             return str(error).removeprefix(f"{name}: ")
 

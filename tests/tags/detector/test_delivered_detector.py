@@ -1,6 +1,8 @@
 """A bundle with a detector tags as its checkpoint does, and says which tags are the detector's."""
 
+import base64
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -9,14 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from mlflow.pyfunc.model import PythonModelContext
 from PIL import Image
 
 from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.tags.bundle import DETECTOR, BundleError, read_bundle
+from tagger.tags.served import ServedTagger
 from tagger.tags.looking import looked_at, pace
 from tagger.tags.tagging import tagged
 
@@ -74,6 +79,16 @@ def test_a_bundle_with_a_detector_fuses_what_it_sees(bundle: Path, delivered: Pa
     assert np.array_equal(batch.detected, seen)
     lines = [photo for some in tagged(album, tagger, pace(0, 5), language=None, scores=False) for photo in some]
     assert [list(line.tags) for line in lines] == tagger.tag(album)
+
+    in_memory = [io.BytesIO(Path(photo).read_bytes()) for photo in album]
+    assert tagger.tag(in_memory) == tagger.tag(album)
+    texts = pd.DataFrame({"photo": [base64.b64encode(Path(photo).read_bytes()).decode() for photo in album]})
+    served = ServedTagger()
+    served.load_context(PythonModelContext({"bundle": str(bundle)}, {}))
+    given = served.predict(PythonModelContext({}, {}), texts)["tags"]
+    assert [[tag["because"] for tag in tags] for tags in given] == [
+        [tag.because for tag in tags] for tags in tagger.tag(album)
+    ]
 
     (bundle / DETECTOR).write_bytes(b"another")
     with pytest.raises(BundleError, match=r"detector\.onnx has 7 bytes instead of"):
