@@ -17,6 +17,7 @@ from tagger.tags.runtime import Tagger
 from tagger.tags.serving.border import LOOPBACK, Border
 from tagger.tags.serving.desk import Desk
 from tagger.tags.serving.folder import Root
+from tagger.tags.serving.listening import listening
 from tagger.tags.serving.reading import PhotoReader
 
 
@@ -32,12 +33,12 @@ def main(config: DictConfig) -> None:
         language = config.language or tagger.language
         check_language(tagger, language)
         corrections = open_until_the_end.enter_context(CorrectionsFile(Path(config.corrections).expanduser()))
+        listener = open_until_the_end.enter_context(listening(config.host, config.port))
         folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="tagger-")))
         prepare_gradio(folder)
         from tagger.tags.serving.page import Page
-        from tagger.tags.serving.server import application, listening, run
+        from tagger.tags.serving.server import application, run
 
-        listener = open_until_the_end.enter_context(listening(config.host, config.port))
         max_bytes = int(config.max_megabytes * 1e6)
         beside = tagger.detecting.framing if tagger.detecting else None
         reader = open_until_the_end.enter_context(PhotoReader(tagger.framing, max_bytes=max_bytes, beside=beside))

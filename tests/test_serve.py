@@ -187,10 +187,22 @@ def test_names_are_text_whatever_they_say(serve: Serve, page: Any, photos: list[
     assert page.locator("img[src=x]").count() == 0
 
 
+DRAG = """async () => {
+  const slider = document.querySelector("#curve .slider");
+  slider.focus();
+  for (let at = 100; at <= 900; at += 10) {
+    slider.value = at;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}"""
+
+
 def test_a_slider_makes_tags_go_and_come_without_the_network(serve: Serve, page: Any, photos: list[str], bundle: Path):
     page.goto(serve().url)
     drop(page, photos, cards=12)
     before = chips(page)
+    scores = Tagger.load(bundle).scores(photos)[:, 0]
     photo = next(number for number, tags in enumerate(before) if "Red" in tags)
     page.click(f".card >> nth={photo}")
     page.locator("#photo li .label", has_text="Red").click()
@@ -208,6 +220,12 @@ def test_a_slider_makes_tags_go_and_come_without_the_network(serve: Serve, page:
     page.wait_for_function("document.querySelector('#curve .readout').textContent.includes('recall 0.40')")
     expected = Tagger.load(bundle, thresholds={"red": 0.6}).tag(photos)
     assert chips(page) == [[tag.name for tag in tags] for tags in expected]
+    page.evaluate(DRAG)
+    page.wait_for_function("document.querySelector('#curve .slider').dataset.at === '900'")
+    assert page.input_value("#curve .slider") == "900", "a slider that is dragged stays where the hand leaves it"
+    assert not any("Red" in tags for tags, score in zip(chips(page), scores, strict=True) if score < 0.99)
+    page.locator("#curve input[type=number]").fill("0.6")
+    page.keyboard.press("Enter")
     page.click("#moved button")
     wait_until(lambda: page.input_value("#for_predict textarea, #for_predict input") == "'own_thresholds={red: 0.6}'")
     assert page.input_value("#as_yaml textarea") == "thresholds:\n  red: 0.6"

@@ -51,7 +51,10 @@ class Border:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope) if scope["type"] == "http" else (404, "not here")
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        refusal = self._refusal(scope)
         if refusal is not None:
             await _refuse(send, *refusal)
             return

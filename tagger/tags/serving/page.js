@@ -20,13 +20,31 @@ function show(id, ask) {
   if (top > window.innerHeight * 0.8) document.getElementById(id).scrollIntoView({ behavior: "smooth" });
 }
 
+// While the server answers, a slider that is being dragged goes on: only the last of its places is sent then.
+let asked = 0, next = null;
+
+function move(to) {
+  next = to;
+  if (!asked) send();
+}
+
+function send() {
+  clearTimeout(asked);
+  asked = 0;
+  if (next === null) return;
+  trigger("move", { threshold: next });
+  next = null;
+  // No answer if nothing changed.
+  asked = setTimeout(send, 2000);
+}
+
 element.addEventListener("input", ({ target }) => {
-  if (target.matches("input[data-at]")) trigger("move", { threshold: threshold(Number(target.value)) });
+  if (target.matches("input[data-at]")) move(threshold(Number(target.value)));
 });
 
 element.addEventListener("change", ({ target }) => {
   if (!target.matches("input[data-exact]")) return;
-  trigger("move", { threshold: target.value === "" ? 2 : Number(target.value) });
+  move(target.value === "" ? 2 : Number(target.value));
 });
 
 // A slider that is being dragged stays where the hand is.
@@ -38,4 +56,5 @@ watch("value", () => {
   if (slider !== document.activeElement || slider.dataset.of !== shown) slider.value = slider.dataset.at;
   if (exact !== document.activeElement || slider.dataset.of !== shown) exact.value = exact.dataset.exact;
   shown = slider.dataset.of;
+  if (asked) send();
 });

@@ -150,7 +150,7 @@ class Page:
         self._on(self.label.input, self._look_again, [], [])
         moved = [self.thresholds, self.for_predict, self.as_yaml]
         moving: dict[str, Any] = {"concurrency_id": "thresholds", "concurrency_limit": 1}
-        self._on(self.curve.move, self._move, [], moved, trigger_mode="always_last", **moving)
+        self._on(self.curve.move, self._move, [], moved, **moving)
         self._on(self.curve.reset, self._reset, [], moved, **moving)
         said = [self.history, self.undo, self.missing, self.notes]
         saying: dict[str, Any] = {"concurrency_id": "history", "concurrency_limit": 1}
@@ -160,8 +160,9 @@ class Page:
 
     def _on(self, event: Any, do: Callable, inputs: Sequence[Any], outputs: Sequence[Any], **settings: Any) -> None:
         """Connect an event, which also gets what is chosen and may draw the parts anew; none of them is an API."""
-        settings = {"show_progress": "hidden", "api_visibility": "private", **settings}
-        event(do, [*inputs, *self.chosen], [*outputs, *self.parts], **settings)
+        # Not Gradio's default, which drops what is asked for while something of the kind is being answered.
+        always = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+        event(do, [*inputs, *self.chosen], [*outputs, *self.parts], **always, **settings)
 
     def _looks(self, chosen: Chosen) -> Looks:
         return Looks(

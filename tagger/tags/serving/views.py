@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -111,6 +112,14 @@ class Looks:
     by_score: bool = False
     """Whether the photos are in the order of that label's score."""
 
+    @cached_property
+    def said_by_photo(self) -> dict[str, dict[str, Value]]:
+        """What people said, by photo id and label."""
+        by_photo: dict[str, dict[str, Value]] = {}
+        for (photo_id, label), said in self.said.items():
+            by_photo.setdefault(photo_id, {})[label] = said.value
+        return by_photo
+
 
 def grid(looks: Looks, tags: Sequence[Sequence[Tag]]) -> str:
     """Return the album: a button for every photo, with its picture and its best tags."""
@@ -167,11 +176,10 @@ def shown_tags(looks: Looks, photo: int, tags: Sequence[Tag]) -> list[ShownTag]:
     given = {tag.label for tag in tags}
     assert looks.album is not None
     id_ = looks.album.photos[photo].photo_id
-    for label in looks.tagger.labels:
-        said = looks.said.get((id_, label.id))
-        if said is not None and said.value == "present" and label.id not in given:
-            shown.append(_shown(looks, photo, label.id))
-    return shown
+    said = looks.said_by_photo.get(id_, {})
+    missing = [label for label, value in said.items() if value == "present" and label not in given]
+    # A bundle with other labels may have been looked at before.
+    return shown + [_shown(looks, photo, label) for label in missing if label in looks.columns]
 
 
 def nearest(looks: Looks, photo: int) -> list[ShownTag]:
