@@ -33,7 +33,7 @@ class Reader:
         self.tagger = tagger
 
     def read(self, paths: Sequence[str]) -> list[ReadPhoto]:
-        return [read_photo(path, self.tagger.framing, max_bytes=10**6) for path in paths]
+        return [read_photo(path, (self.tagger.framing, None), max_bytes=10**6) for path in paths]
 
 
 @pytest.fixture(scope="module")
