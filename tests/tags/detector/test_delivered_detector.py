@@ -21,8 +21,8 @@ from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.tags.bundle import DETECTOR, BundleError, read_bundle
-from tagger.tags.served import ServedTagger
 from tagger.tags.looking import looked_at, pace
+from tagger.tags.served import ServedTagger
 from tagger.tags.tagging import tagged
 
 
