@@ -1,5 +1,6 @@
 """The page in a real browser on a real server: drop, look, move, correct; and nothing leaves the machine."""
 
+import os
 import re
 import signal
 import socket
@@ -40,6 +41,8 @@ class Served:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tagger.serve", *words],
                 cwd=folder,
+                # What a server that is killed leaves is left there.
+                env={**os.environ, "TMPDIR": str(folder)},
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

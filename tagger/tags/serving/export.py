@@ -37,7 +37,7 @@ def as_yaml(moved: Mapping[str, float]) -> str:
     """
     if not moved:
         return ""
-    return yaml.safe_dump({"thresholds": dict(moved)}, allow_unicode=True, sort_keys=False).rstrip()
+    return yaml.safe_dump({"thresholds": dict(moved)}, sort_keys=False).rstrip()
 
 
 def _is_plain(label: str) -> bool:
