@@ -1,5 +1,6 @@
 """What a run leaves in its folder, whole or, until the end, without ``metrics.json``."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tagger.data.taxonomy import Label, Taxonomy
 from tagger.tags.audit import Effect
+from tagger.tags.detector.choosing import Choice
 from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Target, fit
 from tagger.tracking import deliverables
@@ -119,3 +121,17 @@ def test_a_run_in_which_nothing_can_be_measured_is_delivered_all_the_same(tmp_pa
     write_deliverables(tmp_path, **run | {"result": result, "contract": contract, "test": nothing, "history": []})
     assert set(FILES) <= {path.name for path in tmp_path.iterdir()}
     assert "test/map" not in json.loads((tmp_path / "metrics.json").read_text())
+
+
+def test_what_a_detector_did_is_there_if_one_looked(tmp_path: Path, run: dict[str, Any]):
+    choice = Choice("forest", True, False, 9, 30, 0.25, 0.75, 1.0, 0.5, 0.0, 8, 0.25, None)
+    write_deliverables(tmp_path, **run, detector=[choice], unmapped={"<script>alert(1)</script>": 7})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = page[page.index("What the detector did") :]
+    section = section[: section.index("</details>")]
+    assert "1 of 1 labels take the detector" in section
+    assert "0.250 → 0.750" in section and "0.250 → –" in section
+    assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi> 7" in section
+    with (tmp_path / "detector.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["label"], row["is_taken"], row["val_ap_with"], row["test_ap_with"]) == ("forest", "True", "0.75", "")
