@@ -43,7 +43,7 @@ def main(config: DictConfig) -> None:
         console = Console(soft_wrap=True)
         console.print(
             f"compared with the checkpoint on random pixels and {comparison.photos} photos: "
-            f"scores differ by at most {comparison.largest:.1g}"
+            f"scores differ by at most {comparison.noise:.1g} and {comparison.largest:.1g}"
         )
         is_told = told_of(trained, run)
         if config.int8:

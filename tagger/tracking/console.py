@@ -20,8 +20,11 @@ VERDICTS = {"certified": "green", "met": "yellow", "best_f1": "cyan", "unreachab
 def print_closing(
     metrics: Mapping[str, float], labels: Sequence[LabelResult], *, run_folder: Path, console: Console | None = None
 ) -> None:
-    """Print :func:`closing_table` on the console given, by default the terminal."""
-    (console or Console()).print(closing_table(metrics, labels, run_folder=run_folder))
+    """Print :func:`closing_table` and what delivers the run on the console given, by default the terminal."""
+    console = console or Console()
+    console.print(closing_table(metrics, labels, run_folder=run_folder))
+    # Not folded: it is there to be copied.
+    console.print(Text.assemble(("deliver  ", "dim"), visible(export_command(run_folder))), soft_wrap=True)
 
 
 def closing_table(
@@ -42,7 +45,6 @@ def closing_table(
         label_table(labels, handful=handful),
         file_line("report", run_folder / "report.html"),
         file_line("labels", run_folder / "labels.csv"),
-        Text.assemble(("deliver  ", "dim"), visible(export_command(run_folder)), overflow="fold"),
     )
 
 
