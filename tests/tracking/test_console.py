@@ -76,7 +76,9 @@ def test_no_labels_are_no_crash():
 
 def test_no_line_is_wider_than_the_terminal_however_long_the_ids():
     text = closing([replace(LABEL, id="scene." + "long_" * 30, train_count=1_000_000)])
-    assert max(map(len, text.splitlines())) <= 80
+    *lines, deliver = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert deliver.startswith("deliver  python"), "the command is there to be copied, and is not folded"
     assert "met" in text
 
 
