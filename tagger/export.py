@@ -14,12 +14,12 @@ from tagger.config import as_typed, needed
 from tagger.data.finding import found
 from tagger.data.skipped import Skipped
 from tagger.errors import UserError, shown_plainly
-from tagger.tags.bundle import write_bundle
-from tagger.tags.delivery import Run, describe, read_run, read_trained, told_of
-from tagger.tags.eight_bit import in_integers
-from tagger.tags.graph import build_graph, compare
-from tagger.tags.model_card import model_card
-from tagger.tags.registry import register
+from tagger.tags.delivery.bundle import write_bundle
+from tagger.tags.delivery.eight_bit import in_integers
+from tagger.tags.delivery.graph import build_graph, compare
+from tagger.tags.delivery.model_card import model_card
+from tagger.tags.delivery.registry import register
+from tagger.tags.delivery.trained import Run, describe, read_run, read_trained, told_of
 from tagger.tags.runtime import Tagger
 from tagger.tracking.quiet import quieten
 

@@ -22,12 +22,12 @@ from tagger.errors import shown_plainly
 from tagger.model.allocation import keep_freed_memory
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
-from tagger.tags.audit import audit_figures
-from tagger.tags.auditing import AuditRules
 from tagger.tags.detector.choosing import chosen_figures
 from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.detector.looking import Looking
 from tagger.tags.fitting import FitThresholds
+from tagger.tags.relations.audit import audit_figures
+from tagger.tags.relations.auditing import AuditRules
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
 from tagger.tracking.deliverables import write_deliverables

@@ -24,10 +24,10 @@ from tagger.model.network import Network
 from tagger.model.optimizers import sgd
 from tagger.model.regime import Regime
 from tagger.model.schedule import Constant
-from tagger.tags.bundle import write_bundle
-from tagger.tags.delivery import describe, read_run, read_trained
-from tagger.tags.graph import build_graph
-from tagger.tags.model_card import model_card
+from tagger.tags.delivery.bundle import write_bundle
+from tagger.tags.delivery.graph import build_graph
+from tagger.tags.delivery.model_card import model_card
+from tagger.tags.delivery.trained import describe, read_run, read_trained
 from tagger.tracking.quiet import quieten
 
 # A busy machine is no mistake of the code.

@@ -14,7 +14,7 @@ import pytest
 
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.tag_file import read_lines
+from tagger.tags.tagging.tag_file import read_lines
 
 pytestmark = pytest.mark.slow
 

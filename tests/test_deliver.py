@@ -17,8 +17,8 @@ from PIL import Image
 from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.bundle import read_bundle
-from tagger.tags.tag_file import read_lines
+from tagger.tags.delivery.bundle import read_bundle
+from tagger.tags.tagging.tag_file import read_lines
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import write_labels
 

@@ -20,9 +20,9 @@ import pytest
 from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.bundle import read_bundle, write_bundle
 from tagger.tags.corrections import read_corrections
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.bundle import read_bundle, write_bundle
+from tagger.tags.delivery.curve import Curve
 from tagger.tags.serving.reading import read_photo
 
 pytestmark = pytest.mark.slow

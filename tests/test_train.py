@@ -19,7 +19,7 @@ from tagger.data.transforms import EvalTransform
 from tagger.model.checkpoint import load_checkpoint
 from tagger.tags.detector.detecting import Detecting
 from tagger.tags.detector.fusion import Fusion
-from tagger.tags.rules import Rules
+from tagger.tags.relations.rules import Rules
 from tagger.tracking.labels_csv import read_labels
 
 pytestmark = pytest.mark.slow

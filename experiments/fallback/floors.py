@@ -19,7 +19,7 @@ import tagger.config  # noqa: F401 - registers what the configurations refer to
 from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import dense_states
 from tagger.model.network import Network
-from tagger.tags.delivery import read_trained
+from tagger.tags.delivery.trained import read_trained
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import tally_at
 from tagger.tags.thresholds import SILENCE, fit

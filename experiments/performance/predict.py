@@ -36,8 +36,8 @@ from tagger.model.allocation import keep_freed_memory
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.network import Network
 from tagger.tags.chain import Chain
-from tagger.tags.rules import Rules
-from tagger.tags.tag_file import read_lines
+from tagger.tags.relations.rules import Rules
+from tagger.tags.tagging.tag_file import read_lines
 from tagger.tracking.run_folder import provenance
 
 PREDICT, PLAIN = "python -m tagger.predict", "plain loop: Pillow, PyTorch"
@@ -106,9 +106,9 @@ def untrained(path: Path) -> Path:
 
 def deliver(checkpoint: Path, bundle: Path) -> None:
     # Here, since the yardsticks would have to wait for them.
-    from tagger.tags.bundle import write_bundle
-    from tagger.tags.delivery import describe, read_run, read_trained
-    from tagger.tags.graph import build_graph
+    from tagger.tags.delivery.bundle import write_bundle
+    from tagger.tags.delivery.graph import build_graph
+    from tagger.tags.delivery.trained import describe, read_run, read_trained
 
     trained = read_trained(checkpoint)
     model = build_graph(trained.chain, size=trained.recipe["size"])

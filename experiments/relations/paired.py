@@ -22,10 +22,10 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import dense_states
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.network import Network
-from tagger.tags.audit import audit, harmful
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import Tally, average_precision, tally_at
-from tagger.tags.rules import Kind, Rules, RuleSettings
+from tagger.tags.relations.audit import audit, harmful
+from tagger.tags.relations.rules import Kind, Rules, RuleSettings
 from tagger.tags.thresholds import Target, fit
 from tagger.train import build_data
 

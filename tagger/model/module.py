@@ -18,7 +18,7 @@ from tagger.model.schedule import planned_steps
 from tagger.tags.detector.fusion import Calibration, Fusion, Way
 from tagger.tags.histogram import ScoreHistogram
 from tagger.tags.metrics import mean_average_precision
-from tagger.tags.rules import Rules
+from tagger.tags.relations.rules import Rules
 
 
 class NotFiniteLossError(UserError):

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from tagger.data.framing import StillFraming
 from tagger.data.photo import PhotoFile
 from tagger.errors import UserError
-from tagger.tags.bundle import BundleError, read_bundle
-from tagger.tags.completion import Completion
+from tagger.tags.delivery.bundle import BundleError, read_bundle
+from tagger.tags.delivery.manifest import Manifest
 from tagger.tags.detector.detecting import Detecting
 from tagger.tags.detector.onnx_detector import DetectorError
-from tagger.tags.manifest import Manifest
-from tagger.tags.profile import Profile
+from tagger.tags.profiles.completion import Completion
+from tagger.tags.profiles.profile import Profile
 
 Pixels = NDArray[np.uint8]
 """Framed photos, (photos, size, size, 3)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tagger.atomic import write_text
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import Curves, curves
 from tagger.tags.thresholds import Contract

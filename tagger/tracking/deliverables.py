@@ -9,10 +9,10 @@ import numpy as np
 
 from tagger.atomic import write_text
 from tagger.data.states import unknown_weights
-from tagger.tags.audit import Effect
 from tagger.tags.detector.choosing import Choice
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import curves
+from tagger.tags.relations.audit import Effect
 from tagger.tags.thresholds import Contract
 from tagger.tracking.curves_json import write_curves
 from tagger.tracking.detector_csv import write_choices

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from tagger.atomic import write_text
 from tagger.pages.template import page_template
 from tagger.pages.thumbnails import load_thumbnails, style_rules
-from tagger.tags.audit import Effect
 from tagger.tags.detector.choosing import Choice
+from tagger.tags.relations.audit import Effect
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, Rows, chosen_rows, worst_mistakes

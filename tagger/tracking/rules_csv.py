@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from tagger.atomic import write_text
-from tagger.tags.audit import Effect
+from tagger.tags.relations.audit import Effect
 from tagger.tracking.labels_csv import written
 
 

@@ -17,10 +17,10 @@ from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.data.transforms import EvalTransform
 from tagger.errors import UserError
-from tagger.tags.bundle import BundleError, read_bundle, write_bundle
-from tagger.tags.delivery import read_trained
-from tagger.tags.graph import GraphError, compare
-from tagger.tags.manifest import Manifest
+from tagger.tags.delivery.bundle import BundleError, read_bundle, write_bundle
+from tagger.tags.delivery.graph import GraphError, compare
+from tagger.tags.delivery.manifest import Manifest
+from tagger.tags.delivery.trained import read_trained
 
 
 @pytest.fixture(scope="module")

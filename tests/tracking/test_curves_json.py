@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
 from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Target, fit
 from tagger.tracking.curves_json import POINTS, read_curves, short_curves, write_curves

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from tagger.data.taxonomy import Label, Taxonomy
-from tagger.tags.audit import Effect
 from tagger.tags.detector.choosing import Choice
 from tagger.tags.histogram import Histogram
+from tagger.tags.relations.audit import Effect
 from tagger.tags.thresholds import Target, fit
 from tagger.tracking import deliverables
 from tagger.tracking.deliverables import write_deliverables

@@ -9,8 +9,8 @@ from typing import Any
 
 from tagger.data.storage import is_url
 from tagger.pages.visible import visible
-from tagger.tags.manifest import BundleLabel
-from tagger.tags.near import MOST, floor
+from tagger.tags.delivery.manifest import BundleLabel
+from tagger.tags.tagging.near import MOST, floor
 
 
 def shown_photo(line: Mapping[str, Any], thresholds: Mapping[str, float], *, folder: Path) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tagger.pages.visible import visible
-from tagger.tags.bundle import MODEL
 from tagger.tags.corrections import Correction, CorrectionsFile, Value, now
+from tagger.tags.delivery.bundle import MODEL
 from tagger.tags.runtime import Scored, Tag, Tagger
 from tagger.tags.serving.album import Album, Thresholds, nothing_scored
 from tagger.tags.serving.folder import Root

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
 
 
 @dataclass(frozen=True)

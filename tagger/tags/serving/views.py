@@ -12,7 +12,7 @@ import numpy as np
 
 from tagger.pages.template import page_template
 from tagger.tags.corrections import Correction, Value
-from tagger.tags.manifest import BundleLabel
+from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.runtime import Tag, Tagger
 from tagger.tags.serving.album import Album, ShownPhoto, Thresholds
 from tagger.tags.serving.validation import Point, point_at

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tagger.pages.visible import visible
-from tagger.tags.manifest import BundleLabel
+from tagger.tags.delivery.manifest import BundleLabel
 
 MAX_PATHS = 8
 """Of one label: in a label system where everything has two parents they would double with every step."""

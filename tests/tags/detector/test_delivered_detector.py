@@ -20,10 +20,10 @@ from PIL import Image
 from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.bundle import DETECTOR, BundleError, read_bundle
-from tagger.tags.looking import looked_at, pace
-from tagger.tags.served import ServedTagger
-from tagger.tags.tagging import tagged
+from tagger.tags.delivery.bundle import DETECTOR, BundleError, read_bundle
+from tagger.tags.delivery.served import ServedTagger
+from tagger.tags.tagging.album import tagged
+from tagger.tags.tagging.looking import looked_at, pace
 
 
 @pytest.fixture

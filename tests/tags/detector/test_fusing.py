@@ -15,14 +15,14 @@ from tagger.data.batch import Batch
 from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import Label, Taxonomy
 from tagger.model.module import TaggerModule
-from tagger.tags.auditing import AuditRules
 from tagger.tags.detector.fusing import MODEL, FuseDetector
 from tagger.tags.detector.fusion import Calibration, Fusion
 from tagger.tags.detector.looking import Looking
 from tagger.tags.detector.onnx_detector import DetectorError
 from tagger.tags.detector.settings import NoDetector, OnnxFile
 from tagger.tags.fitting import FitThresholds
-from tagger.tags.rules import Relation, Rules
+from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.relations.rules import Relation, Rules
 from tagger.tags.thresholds import Target
 from tagger.tracking.detector_csv import write_choices
 from tagger.tracking.test_scores import TestScores

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
+from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.gallery.page import Contents, Gallery, write_gallery
 from tagger.tags.gallery.shown import KnownLabels
-from tagger.tags.manifest import BundleLabel
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 

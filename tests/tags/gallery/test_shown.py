@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
+from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.gallery.shown import KnownLabels, link, near_of, shown_photo
-from tagger.tags.manifest import BundleLabel
 
 DOG = BundleLabel(
     "dog", {"en": "dog", "zh": "狗"}, 0.4, groups=("animal",), curve=Curve((0.8, 0.1), (1, 4), (1, 2), positives=2)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.bundle import read_bundle
 from tagger.tags.corrections import CorrectionsFile, read_corrections
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.bundle import read_bundle
+from tagger.tags.delivery.curve import Curve
 from tagger.tags.serving import views
 from tagger.tags.serving.album import Album, moved
 from tagger.tags.serving.desk import Desk

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.tags.manifest import BundleLabel
+from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.xmp.keywords import MAX_PATHS, Namer, paths
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tagger.tags.manifest import BundleLabel
+from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.xmp.keywords import Keywords, Namer
 from tagger.tags.xmp.sidecars import Sidecars, write_sidecar
 

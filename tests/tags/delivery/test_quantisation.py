@@ -9,9 +9,9 @@ import torch
 
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.bundle import read_bundle
-from tagger.tags.graph import GraphError
-from tagger.tags.quantisation import quantised, with_thresholds
+from tagger.tags.delivery.bundle import read_bundle
+from tagger.tags.delivery.graph import GraphError
+from tagger.tags.delivery.quantisation import quantised, with_thresholds
 from tagger.tags.runtime import Tagger
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tagger.errors import UserError
 from tagger.tags.runtime import Tag
-from tagger.tags.tag_file import TagFile, TaggedPhoto, line, read_lines
+from tagger.tags.tagging.tag_file import TagFile, TaggedPhoto, line, read_lines
 
 BEACH = Tag("beach", "Strand; Küste", 0.75, "network", "scored 0.75, given from 0.50")
 SEA = Tag("sea", "=HYPERLINK()", 0.5, "rule", "follows from beach")

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tagger.errors import UserError
-from tagger.tags.manifest import BundleLabel, Manifest
-from tagger.tags.promise import Promise, threshold_of
+from tagger.tags.delivery.manifest import BundleLabel, Manifest
+from tagger.tags.profiles.promise import Promise, threshold_of
 
 SILENCE = 2.0
 """Threshold that no score reaches."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tagger.errors import UserError
-from tagger.tags.bundle import BundleError, read_bundle, write_bundle
+from tagger.tags.delivery.bundle import BundleError, read_bundle, write_bundle
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from yaml import YAMLError
 from tagger.errors import UserError
 from tagger.model.checkpoint import load_checkpoint
 from tagger.tags.chain import Chain
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
+from tagger.tags.delivery.graph import OPSET
+from tagger.tags.delivery.manifest import BundleLabel, Manifest
 from tagger.tags.detector.fusing import MODEL
 from tagger.tags.detector.fusion import Fusion
-from tagger.tags.graph import OPSET
-from tagger.tags.manifest import BundleLabel, Manifest
-from tagger.tags.rules import Rules
+from tagger.tags.relations.rules import Rules
 from tagger.tracking.curves_json import read_curves
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import read_labels

@@ -6,7 +6,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any, Literal
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
 
 Verdict = Literal["certified", "met", "unreachable"]
 

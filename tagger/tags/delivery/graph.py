@@ -113,8 +113,8 @@ def compare(tagger: Tagger, chain: Chain, photos: Sequence[str]) -> Comparison:
     """Compare scores and tags of a graph with the checkpoint's, on random pixels in batches of 1 to 3, and on photos.
 
     Raises:
-        GraphError: If a score differs by more than ``TOLERANCE`` on a photo or ``NOISE_TOLERANCE`` on random pixels, or a tag
-            whose score is further from its threshold.
+        GraphError: If a score differs by more than ``TOLERANCE`` on a photo or ``NOISE_TOLERANCE`` on random pixels,
+            or a tag whose score is further from its threshold.
     """
     size = tagger.framing.size
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Relations that a profile adds, applied to the scores that a bundle's graph gives: `tagger.tags.rules` in numpy."""
+"""Relations that a profile adds, applied to a bundle's scores: `tagger.tags.relations.rules` in numpy."""
 
 from collections.abc import Sequence
 

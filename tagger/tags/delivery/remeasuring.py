@@ -8,8 +8,8 @@ import torch
 from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import dense_states
 from tagger.tags.histogram import Histogram
-from tagger.tags.looking import Pace, looked_at
 from tagger.tags.runtime import Tagger
+from tagger.tags.tagging.looking import Pace, looked_at
 from tagger.tags.thresholds import Contract, Target, fit
 from tagger.tracking.outcome import Outcome, outcome
 from tagger.tracking.test_scores import Scored

@@ -16,10 +16,10 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import read_taxonomy
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.module import TaggerModule
-from tagger.tags.audit import Effect, audit, audit_figures, harmful
-from tagger.tags.auditing import AuditRules
 from tagger.tags.fitting import FitThresholds
-from tagger.tags.rules import Relation, Rules, RuleSettings
+from tagger.tags.relations.audit import Effect, audit, audit_figures, harmful
+from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.relations.rules import Relation, Rules, RuleSettings
 from tagger.tags.thresholds import Target
 from tagger.tracking.rules_csv import write_audit
 

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.tags.near import floor, floors, near_labels, offered
-from tagger.tags.profile import Profile
+from tagger.tags.profiles.profile import Profile
 from tagger.tags.runtime import Tagger
+from tagger.tags.tagging.near import floor, floors, near_labels, offered
 
 unit = st.floats(0, 1, width=32)
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from tagger.tags.graph import GraphError
+from tagger.tags.delivery.graph import GraphError
 
 QUANTISED = ["Conv", "Gemm", "MatMul"]
 
 THRESHOLDS = "chain.thresholds"
-"""Name of the thresholds in a graph that `tagger.tags.graph.build_graph` made."""
+"""Name of the thresholds in a graph that `tagger.tags.delivery.graph.build_graph` made."""
 
 
 def quantised(model: bytes, inputs: Iterable[Mapping[str, Any]]) -> bytes:

@@ -25,9 +25,9 @@ from tagger.data.sent import ROOT
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.errors import UserError
-from tagger.tags.registry import Registered, register, requirements, tracking_uri
+from tagger.tags.delivery.registry import Registered, register, requirements, tracking_uri
+from tagger.tags.delivery.served import PROFILE
 from tagger.tags.runtime import Tag
-from tagger.tags.served import PROFILE
 from tagger.tracking.quiet import quieten
 
 pytestmark = [
@@ -39,7 +39,7 @@ pytestmark = [
 ]
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
+PAGE = Path(__file__).parents[3] / "docs" / "rest.md"
 
 
 @pytest.fixture(scope="module")

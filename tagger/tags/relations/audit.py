@@ -13,7 +13,7 @@ from torch import Tensor
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN, Weighing
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision, tally_at
-from tagger.tags.rules import Relation, Rules
+from tagger.tags.relations.rules import Relation, Rules
 
 NOISE = 0.001
 """A loss of AP up to this is none: as much as the bins of a histogram may hide."""

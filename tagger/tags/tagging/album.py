@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tagger.tags.looking import Looked, Pace, looked_at
-from tagger.tags.near import floors, near_labels
 from tagger.tags.runtime import Tagger
-from tagger.tags.tag_file import TaggedPhoto
+from tagger.tags.tagging.looking import Looked, Pace, looked_at
+from tagger.tags.tagging.near import floors, near_labels
+from tagger.tags.tagging.tag_file import TaggedPhoto
 
 
 def tagged(

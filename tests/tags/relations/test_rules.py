@@ -13,7 +13,7 @@ from torch import Tensor
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.taxonomy.checks import mistakes
 from tagger.data.taxonomy.label_system import Label
-from tagger.tags.rules import Pooling, Relation, Rules, RuleSettings, relations_of
+from tagger.tags.relations.rules import Pooling, Relation, Rules, RuleSettings, relations_of
 
 LABELS = "abcdefg"
 

@@ -1,7 +1,7 @@
 """A bundle in MLflow's model registry: ``mlflow models serve`` answers with its tags, Spark scores tables with it.
 
-What is logged is code and the bundle, and no pickle: :mod:`tagger.tags.served`, this package (which the served model
-imports instead of one that may be installed), and the requirements that it was exported with.
+What is logged is code and the bundle, and no pickle: :mod:`tagger.tags.delivery.served`, this package (which the served
+model imports instead of one that may be installed), and the requirements that it was exported with.
 """
 
 import base64

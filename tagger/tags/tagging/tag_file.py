@@ -36,7 +36,7 @@ class TaggedPhoto:
     scores: dict[str, float] | None = None
     """Of all labels, where they were asked for."""
     near: dict[str, float] | None = None
-    """Scores of the labels that it nearly got, where they were asked for: see :mod:`tagger.tags.near`."""
+    """Scores of the labels that it nearly got, where they were asked for: see :mod:`tagger.tags.tagging.near`."""
     error: str = ""
 
 

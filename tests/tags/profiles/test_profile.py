@@ -15,13 +15,13 @@ from tagger import Tagger
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 from tagger.errors import UserError
-from tagger.tags.completion import Completion
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
+from tagger.tags.delivery.manifest import BundleLabel, Manifest
 from tagger.tags.histogram import Histogram
-from tagger.tags.manifest import BundleLabel, Manifest
-from tagger.tags.profile import Profile, ProfileError
-from tagger.tags.promise import Promise, threshold_of, wilson
-from tagger.tags.rules import Relation, Rules
+from tagger.tags.profiles.completion import Completion
+from tagger.tags.profiles.profile import Profile, ProfileError
+from tagger.tags.profiles.promise import Promise, threshold_of, wilson
+from tagger.tags.relations.rules import Relation, Rules
 from tagger.tags.thresholds import Target, fit, wilson_lower_bound
 from tagger.tracking.curves_json import short_curves
 
@@ -190,6 +190,6 @@ def test_a_profile_needs_no_torch(delivered: Path, album: list[str], tmp_path: P
         "print(len(Tagger.load(sys.argv[1], profile=sys.argv[2]).tag(sys.argv[3:])))"
     )
     words = [sys.executable, "-c", code, str(delivered / "album.tagger"), str(tmp_path / "hotel.yaml"), *album[:3]]
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, env=env)
     assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tagger.atomic import written_whole
 from tagger.errors import UserError
-from tagger.tags.manifest import Manifest, ManifestError
+from tagger.tags.delivery.manifest import Manifest, ManifestError
 
 MANIFEST, MODEL, CARD, DETECTOR = "manifest.json", "model.onnx", "card.md", "detector.onnx"
 FILES = (MODEL, CARD)

@@ -11,8 +11,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from tagger.model.module import TaggerModule
-from tagger.tags.audit import Effect, audit, harmful
-from tagger.tags.rules import Keep
+from tagger.tags.relations.audit import Effect, audit, harmful
+from tagger.tags.relations.rules import Keep
 
 
 class AuditRules(Callback):

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tagger.errors import UserError
-from tagger.tags.delivery import Run, Trained, describe
-from tagger.tags.looking import looked_at, pace
-from tagger.tags.quantisation import quantised, with_thresholds
-from tagger.tags.remeasuring import Remeasured, remeasure
+from tagger.tags.delivery.quantisation import quantised, with_thresholds
+from tagger.tags.delivery.remeasuring import Remeasured, remeasure
+from tagger.tags.delivery.trained import Run, Trained, describe
 from tagger.tags.runtime import Tagger
+from tagger.tags.tagging.looking import looked_at, pace
 from tagger.tracking.curves_json import short_curves
 from tagger.train import build_data
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tagger.tags.curve import Curve
+from tagger.tags.delivery.curve import Curve
 
 FORMAT = "tagger bundle"
 VERSION = 2
@@ -90,10 +90,11 @@ class Manifest:
             ManifestError: If it is newer than this version understands, or a value is not what it must be.
 
         Example:
-            >>> Manifest.from_json(b'{"format": "tagger bundle", "version": 99}')
-            Traceback (most recent call last):
-            ...
-            tagger.tags.manifest.ManifestError: version 99 is newer than the 2 that this tagger reads: upgrade tagger
+            >>> try:
+            ...     Manifest.from_json(b'{"format": "tagger bundle", "version": 99}')
+            ... except ManifestError as error:
+            ...     print(error)
+            version 99 is newer than the 2 that this tagger reads: upgrade tagger
         """
         try:
             tree = json.loads(data)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tagger.pages.visible import visible
-from tagger.tags.manifest import BundleLabel, Manifest
+from tagger.tags.delivery.manifest import BundleLabel, Manifest
 
 MEANING = {
     "certified": "the target is met on validation even by its 95 % lower bound",
