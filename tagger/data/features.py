@@ -16,7 +16,7 @@ from tagger.atomic import written_whole
 from tagger.data.batch import collate
 from tagger.data.catalog import Catalog
 from tagger.data.dataset import PhotoDataset
-from tagger.data.photo import BadPhoto
+from tagger.data.photo import BadPhoto, decoder
 from tagger.data.transforms import Transform
 
 VIEW_SEED = 0
@@ -98,8 +98,8 @@ def _compute(backbone: nn.Module, data: PhotoDataset, number: int, *, workers: i
 
 
 def _digest(backbone: nn.Module, catalog: Catalog) -> str:
-    """Return sixteen hex digits of the backbone's weights and the photos' contents, in their order."""
-    digest = hashlib.sha256()
+    """Return sixteen hex digits of the backbone's weights, the photos' contents in order, and what decodes them."""
+    digest = hashlib.sha256(decoder().encode())
     for name, tensor in backbone.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+import PIL
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from tagger.data.storage import fetched, is_url
 
@@ -56,6 +57,19 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 
 class BadPhoto(ValueError):  # noqa: N818 (it is the photo that is bad)
     """A photo that cannot be used; the message names it and the reason."""
+
+
+def decoder() -> str:
+    """Return what decides a photo's pixels beside its bytes: the versions of Pillow and of its libjpeg.
+
+    Two releases of libjpeg-turbo give some JPEGs other pixels, and with them scores that differ by some hundredths.
+    What is computed from pixels and kept is kept for one decoder.
+
+    Example:
+        >>> decoder().split()[0]
+        'Pillow'
+    """
+    return f"Pillow {PIL.__version__}, libjpeg {features.version('libjpeg_turbo') or features.version('jpg')}"
 
 
 def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:

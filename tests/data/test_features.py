@@ -113,6 +113,17 @@ def test_other_weights_photos_and_transforms_have_another_file(
     assert (backwards[::-1] == first).all()
 
 
+def test_another_decoder_has_another_file(
+    tmp_path: Path, views: Callable[..., list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
+):
+    transform = EvalTransform(size=16, fit="squash", mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bilinear")
+    views(Backbone(), transform)
+    assert len(arrays(tmp_path)) == 1
+    monkeypatch.setattr("tagger.data.features.decoder", lambda: "Pillow 99, libjpeg 9")
+    views(Backbone(), transform)
+    assert len(arrays(tmp_path)) == 2
+
+
 def test_a_photo_with_other_content_under_the_same_name_has_another_file(
     tmp_path: Path, colours: Callable[..., Path], photo_data: Callable[..., PhotoData], catalog: Catalog
 ):

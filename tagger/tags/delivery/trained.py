@@ -134,7 +134,9 @@ def describe(trained: Trained, run: Run) -> Manifest:
         fingerprints={**recipe.get("fingerprints", {}), "checkpoint": _sha256(trained.path)},
         run=_run_facts(run),
         versions={
-            name: importlib.metadata.version(name) for name in ("tagger", "torch", "onnx", "onnxscript") if _has(name)
+            name: importlib.metadata.version(name)
+            for name in ("tagger", "torch", "onnx", "onnxscript", "pillow")
+            if _has(name)
         },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -22,7 +22,7 @@ from rich.progress import track
 from tagger.atomic import written_whole
 from tagger.data.catalog import Catalog
 from tagger.data.decoding import Framed, framed
-from tagger.data.photo import BadPhoto
+from tagger.data.photo import BadPhoto, decoder
 from tagger.tags.detector.mapping import ClassMap
 from tagger.tags.detector.onnx_detector import OnnxDetector
 from tagger.tags.detector.picture import Undistorted
@@ -53,13 +53,13 @@ class Detections:
 
 
 def fingerprint(model_sha256: str, framing: Undistorted) -> str:
-    """Return sixteen hex digits of what decides what a detector sees: its file and the size of its pictures.
+    """Return sixteen hex digits of what decides what a detector sees: its file, the size of its pictures, the decoder.
 
     Example:
         >>> fingerprint("c0ffee", Undistorted(long_side=640)) == fingerprint("c0ffee", Undistorted(long_side=641))
         False
     """
-    recipe = json.dumps(["highest score of every class", model_sha256, framing.long_side])
+    recipe = json.dumps(["highest score of every class", model_sha256, framing.long_side, decoder()])
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
