@@ -8,9 +8,7 @@ from torch import Tensor, nn
 from tagger.model.network import Network
 from tagger.tags.detector.fusion import Fusion
 from tagger.tags.relations.rules import Rules
-
-DETECTOR = -1
-"""The origin of scores that are the detector's."""
+from tagger.tags.runtime import DETECTOR
 
 
 class Completed(NamedTuple):

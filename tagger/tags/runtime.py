@@ -28,6 +28,7 @@ from tagger.tags.detector.detecting import Detecting
 from tagger.tags.detector.onnx_detector import DetectorError
 from tagger.tags.profiles.completion import Completion
 from tagger.tags.profiles.profile import Profile
+from tagger.tags.session import open_session
 
 Pixels = NDArray[np.uint8]
 """Framed photos, (photos, size, size, 3)."""
@@ -109,7 +110,7 @@ class Tagger:
         # Without any the relations of the graph are enough.
         added = self.profile.relations
         self.completion = Completion([label.id for label in self.labels], self.manifest.relations) if added else None
-        self.session = open_session(model, threads=threads)
+        self.session = open_graph(model, threads=threads)
         self.detecting = open_detector(self.manifest, detector, threads=threads)
         self._check_graph()
 
@@ -151,7 +152,7 @@ class Tagger:
     def with_graph(self, model: bytes) -> "Tagger":
         """Return the same tagger with another graph for its network."""
         other = copy(self)
-        other.session = open_session(model, threads=self.threads)
+        other.session = open_graph(model, threads=self.threads)
         other._check_graph()
         return other
 
@@ -327,26 +328,16 @@ def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArra
     return np.array([chosen.get(label.id, label.threshold) for label in manifest.labels], np.float32)
 
 
-def open_session(model: bytes, *, threads: int | None) -> Any:
-    """Return an onnxruntime session.
+def open_graph(model: bytes, *, threads: int | None) -> Any:
+    """Return an onnxruntime session of a bundle's graph.
 
     Raises:
         UserError: If onnxruntime is missing.
         BundleError: If the graph cannot be read.
     """
     try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError("tagging needs onnxruntime: pip install tagger[runtime]") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    # What onnxruntime would print, it also raises.
-    options.log_severity_level = 4
-    # Threads that wait in a loop take the cores from the processes that decode photos.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
+        return open_session(model, threads=threads)
+    except ValueError as error:
         raise BundleError(f"model.onnx cannot be read: {error}") from error
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tagger.errors import UserError
 from tagger.tags.detector.classes import NO_CLASS
 from tagger.tags.detector.picture import Picture, as_input
+from tagger.tags.session import open_session
 
 MAX_BYTES = 2**31
 """Largest file that is read: a protobuf cannot be larger."""
@@ -120,18 +121,8 @@ class OnnxDetector:
 
 def _session(model: bytes, *, name: str, threads: int | None) -> Any:
     try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError("detectors need onnxruntime: pip install tagger[runtime]") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    # What onnxruntime would print, it also raises.
-    options.log_severity_level = 4
-    # Threads that wait in a loop take the cores from the processes that decode photos.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
+        return open_session(model, threads=threads)
+    except ValueError as error:
         raise DetectorError(f"{name} is no detector that onnxruntime can read: {error}") from error
 
 
