@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXPERIMENT ?= baseline
+STUDY ?= v1_v2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint smoke ui clean
+.PHONY: help setup demo test test-all lint smoke study ui clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +37,9 @@ lint: setup  ## ruff and mypy
 
 smoke: setup  ## two batches of an experiment: make smoke EXPERIMENT=resampling_focal
 	$(BIN)/python -m tagger.train +experiment=$(EXPERIMENT) +debug=smoke
+
+study: setup  ## train what is missing of a study, then compare: make study STUDY=v1_v2
+	$(BIN)/python -m tagger.study study=$(STUDY)
 
 ui: setup  ## MLflow with the runs side by side, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db

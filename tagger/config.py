@@ -22,6 +22,7 @@ class TrainConfig:
     plan: bool = MISSING
     resume: bool = MISSING
     runs: str = MISSING
+    parent: str | None = MISSING
     checkpoint_minutes: float = MISSING
     cache: str = MISSING
     data: Any = MISSING
@@ -37,6 +38,18 @@ class TrainConfig:
     callbacks: dict[str, Any] = field(default_factory=dict)
     trainer: Any = MISSING
     logger: Any = MISSING
+
+
+@dataclass
+class StudyConfig:
+    """Root of ``conf/study.yaml``."""
+
+    study: Any = MISSING
+    runs: str = MISSING
+    output: str | None = MISSING
+    stop_seconds: float = MISSING
+    job: int | None = MISSING
+    parent: str | None = MISSING
 
 
 @dataclass
@@ -132,6 +145,7 @@ def _quoted(word: str) -> str:
 # Where the examples are, wherever a command is typed.
 OmegaConf.register_new_resolver("repository", lambda: str(Path(__file__).parents[1]), replace=True)
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+ConfigStore.instance().store(name="study_schema", node=StudyConfig)
 ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
 ConfigStore.instance().store(name="export_schema", node=ExportConfig)
 ConfigStore.instance().store(name="predict_schema", node=PredictConfig)

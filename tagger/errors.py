@@ -22,7 +22,8 @@ def shown_plainly() -> Iterator[None]:
     except (UserError, InstantiationException) as error:
         # Hydra wraps what a constructor raises.
         cause = error if isinstance(error, UserError) else error.__cause__
-        if not isinstance(cause, UserError) or HydraConfig.get().mode is RunMode.MULTIRUN:
+        in_multirun = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+        if not isinstance(cause, UserError) or in_multirun:
             raise
         print(f"error: {cause}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, MLFlowLogger
 
+from tagger.errors import UserError
 from tagger.tracking.run_folder import RunFolder, flatten
 
 
@@ -16,8 +20,24 @@ def build_logger(config: DictConfig, run: RunFolder, tags: dict[str, str]) -> Lo
     """Build the configured logger; one of MLflow continues the run that a resumed folder belongs to."""
     if not config.logger._target_.endswith("MLFlowLogger"):
         return instantiate(config.logger)
-    logger: MLFlowLogger = instantiate(config.logger, run_id=run.recall("mlflow_run_id"), tags=tags)
+    named: dict[str, Any] = {"run_id": run.recall("mlflow_run_id"), "tags": tags}
+    if config.get("parent"):
+        # Within a study, runs of one name differ in version and seed.
+        named |= {
+            "run_name": f"{config.version} seed {config.seed}",
+            "tags": tags | _of_study(config.logger.tracking_uri, config.parent),
+        }
+    logger: MLFlowLogger = instantiate(config.logger, **named)
     return logger
+
+
+def _of_study(tracking_uri: str, parent: str) -> dict[str, str]:
+    """Return the tags by which MLflow shows a run below the run of its study."""
+    try:
+        study = MlflowClient(tracking_uri).get_run(parent).data.tags.get("study", "")
+    except MlflowException as error:
+        raise UserError(f"parent={parent}: {tracking_uri} has no such run; leave parent out ({error})") from error
+    return {MLFLOW_PARENT_RUN_ID: parent, "study": study}
 
 
 def describe_run(logger: Logger, config: DictConfig, run: RunFolder) -> None:

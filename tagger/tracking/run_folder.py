@@ -65,7 +65,7 @@ def open_run(config: DictConfig) -> RunFolder:
         folder = RunFolder(_unfinished(parent, config), resumed=True)
     else:
         folder = RunFolder(_fresh(parent, config.seed), resumed=False)
-        write_text(folder.path / "config.yaml", _settings(config))
+        write_text(folder.path / "config.yaml", settings_of(config))
     os.environ[SHARED] = str(folder.path)
     return folder
 
@@ -80,7 +80,7 @@ def provenance() -> dict[str, str]:
     command = " ".join(["python -m tagger.train", *sys.argv[1:]])
     return {
         "command": command,
-        "commit": _commit(),
+        "commit": commit(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
@@ -100,7 +100,7 @@ def _fresh(parent: Path, seed: int) -> Path:
 def _unfinished(parent: Path, config: DictConfig) -> Path:
     runs = sorted((path.parent for path in parent.glob("*/config.yaml")), reverse=True)
     open_runs = [run for run in runs if not (run / "metrics.json").is_file()]
-    wanted = _settings(config)
+    wanted = settings_of(config)
     for run in open_runs:
         if (run / "config.yaml").read_text(encoding="utf-8") == wanted:
             return run
@@ -115,11 +115,11 @@ def _unfinished(parent: Path, config: DictConfig) -> Path:
     )
 
 
-def _settings(config: DictConfig) -> str:
+def settings_of(config: DictConfig) -> str:
     """Return the resolved configuration as YAML, without what may differ between a run and its resumption."""
     tree = OmegaConf.to_container(config, resolve=True)
     assert isinstance(tree, dict)
-    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in ("resume", "plan")})
+    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in ("resume", "plan", "parent")})
 
 
 def _difference(path: Path, wanted: str) -> list[str]:
@@ -148,7 +148,9 @@ def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return [leaf for key, value in tree.items() for leaf in flatten(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the commit of the code, with ``+`` if it was edited since, or ``unknown``."""
+
     def git(*words: str) -> str:
         where = Path(__file__).parent
         return subprocess.run(["git", *words], cwd=where, capture_output=True, text=True, check=True).stdout.strip()

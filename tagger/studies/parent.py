@@ -1,0 +1,78 @@
+"""The MLflow run that holds all runs of a study: made once, found again, and as finished as they are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from omegaconf import DictConfig
+
+from tagger.studies.memory import recall, remember
+from tagger.studies.study import Study
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A run in MLflow whose children are the runs of a study."""
+
+    client: MlflowClient
+    run_id: str
+
+    def begin(self) -> None:
+        """Say that runs of the study are under way."""
+        self.client.update_run(self.run_id, status="RUNNING")
+
+    def end(self, status: str) -> None:
+        """Say how the study stands, ``FINISHED``, ``FAILED`` or ``KILLED``; runs that were killed are told apart."""
+        experiment = self.client.get_run(self.run_id).info.experiment_id
+        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        for child in self.client.search_runs([experiment], query):
+            self.client.set_terminated(child.info.run_id, "KILLED")
+        self.client.set_terminated(self.run_id, status)
+
+
+def open_parent(study: Study, runs: Path, logger: DictConfig, tags: dict[str, str]) -> Parent | None:
+    """Find the study's run in MLflow or make it; None if the study's runs are not logged to MLflow.
+
+    Its id is kept in ``study.json`` in the study's folder; without that file it is found by its tags.
+
+    Args:
+        study: The study.
+        runs: The folder of all runs.
+        logger: The group ``logger`` of one of its runs.
+        tags: What else to write into a new run.
+    """
+    if not logger._target_.endswith("MLFlowLogger"):
+        return None
+    client = MlflowClient(logger.tracking_uri)
+    experiment = _experiment(client, logger.experiment_name)
+    folder = study.folder(runs).absolute()
+    run = _known(client, recall(study, runs, "mlflow_run_id")) or _found(client, experiment, study, folder)
+    if run is None:
+        named = {MLFLOW_RUN_NAME: study.name, "study": study.name, "question": study.question, "folder": str(folder)}
+        run = client.create_run(experiment, tags=tags | named, run_name=study.name)
+    remember(study, runs, mlflow_run_id=run.info.run_id)
+    return Parent(client, run.info.run_id)
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found else client.create_experiment(name)
+
+
+def _known(client: MlflowClient, run_id: str | None) -> Run | None:
+    if run_id is None:
+        return None
+    try:
+        run = client.get_run(run_id)
+    except MlflowException:  # another server, or it was erased
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def _found(client: MlflowClient, experiment: str, study: Study, folder: Path) -> Run | None:
+    # Children have the study's name, too, but no question.
+    query = f"tags.study = '{study.name}' and tags.question != '' and tags.folder = '{folder}'"
+    return next(iter(client.search_runs([experiment], query)), None)

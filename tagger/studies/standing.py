@@ -1,0 +1,84 @@
+"""How far a study is: which of its runs are there, and why the others are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagger.studies.attempt import CUT, RUNNING, Attempt, last_attempt
+from tagger.studies.composing import composing
+from tagger.studies.job import Job, jobs_of
+from tagger.studies.study import Study
+from tagger.studies.unfinished import Unfinished
+
+RUNS = Path("runs")
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is there of one job."""
+
+    job: Job
+    run: Path | None
+    """Folder of the finished run that the study would make now, or None."""
+    attempt: Attempt | None
+    """The last attempt, if it was made with the words of now."""
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``failed``, ``hung``, ``cut`` or ``not run``."""
+        if self.run is not None:
+            return "finished"
+        if self.attempt is None:
+            return NOT_RUN
+        return CUT if self.attempt.state == RUNNING else self.attempt.state
+
+    @property
+    def reason(self) -> str:
+        """One line that says why it has not finished, or nothing."""
+        if self.run is not None or self.attempt is None:
+            return ""
+        return self.attempt.reason or "killed"
+
+
+def standing(study: Study, runs: Path = RUNS) -> list[Standing]:
+    """Look what is there of every job of a study.
+
+    Raises:
+        StudyError: If the words of a job do not compose.
+    """
+    with composing():
+        return [_standing(job) for job in jobs_of(study, runs)]
+
+
+def finished_runs(study: Study, runs: Path = RUNS) -> dict[str, list[Path]]:
+    """Return the folders of the finished runs of every version, in the order of the seeds."""
+    return by_version(standing(study, runs))
+
+
+def unfinished(study: Study, runs: Path = RUNS) -> list[Unfinished]:
+    """Return the runs that a study asks for and that are not there, with the reason."""
+    return left(standing(study, runs))
+
+
+def by_version(stands: Sequence[Standing]) -> dict[str, list[Path]]:
+    """Return the run folders of those that finished; a version without any has an empty list."""
+    found: dict[str, list[Path]] = {one.job.version: [] for one in stands}
+    for one in stands:
+        if one.run is not None:
+            found[one.job.version].append(one.run)
+    return found
+
+
+def left(stands: Sequence[Standing]) -> list[Unfinished]:
+    """Return those that did not finish, with the reason."""
+    return [Unfinished(one.job.version, one.job.seed, one.state, one.reason) for one in stands if one.run is None]
+
+
+def _standing(job: Job) -> Standing:
+    attempt = last_attempt(job.own)
+    # An attempt with other words says nothing about these.
+    if attempt is not None and attempt.words[: len(job.words)] != job.words:
+        attempt = None
+    return Standing(job, job.finished_run(job.settings()), attempt)

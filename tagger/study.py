@@ -1,0 +1,176 @@
+"""Run what is missing of a study, then compare:   python -m tagger.study study=v1_v2   (--help says more)."""
+
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import hydra
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from tagger.errors import UserError, shown_plainly
+from tagger.studies.composing import composing
+from tagger.studies.job import jobs_of
+from tagger.studies.memory import recall, remember
+from tagger.studies.running import run_job
+from tagger.studies.standing import Standing, by_version, left, standing
+from tagger.studies.standing_table import standing_table
+from tagger.studies.study import Study, study_of
+from tagger.tracking.quiet import quieten
+from tagger.tracking.run_folder import commit
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="study")
+def run_one(config: DictConfig) -> None:
+    """Run one job of the study: what the launchers of Hydra's multirun call, here or on another machine."""
+    study = study_of(config.study, HydraConfig.get().runtime.choices["study"])
+    if config.job is None:
+        raise UserError("job is filled in by python -m tagger.study; give it study=… alone, without --multirun")
+    console = Console(highlight=False, soft_wrap=True)
+    run_job(
+        jobs_of(study, Path(config.runs))[config.job],
+        minutes=study.minutes,
+        stop_seconds=config.stop_seconds,
+        parent=config.parent,
+        say=lambda line: console.print(line, markup=False),
+    )
+
+
+def main() -> None:
+    """Work out what is missing, run it as a multirun, compare; exit with 1 if something is still missing."""
+    words = sys.argv[1:]
+    config = None if any(word.startswith("-") for word in words) else composed_or_none(words)
+    if config is None:
+        # --help and the like, or a mistake: Hydra says what is wrong.
+        run_one()
+        return
+    quieten()
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with shown_plainly():
+            is_finished = conduct(config, words)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command goes on from there: {command(words)}", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(0 if is_finished else 1)
+
+
+def conduct(config: DictConfig, words: Sequence[str]) -> bool:
+    """Run what is missing, compare, say how the study stands; False if something is missing at the end."""
+    study, runs = study_of(config.study, config.hydra.runtime.choices["study"]), Path(config.runs)
+    console = Console(highlight=False)
+    console.print(f"{study.name}  {study.question}", markup=False, soft_wrap=True)
+    stands = standing(study, runs)
+    if missing := [one for one in stands if one.run is None]:
+        console.print(f"{len(missing)} of {len(stands)} runs are missing")
+        stands = train(study, runs, missing, words)
+    elif recall(study, runs, "mlflow_status") not in (None, "FINISHED"):
+        # Killed after its last run.
+        close(study, runs, stands[0], "FINISHED")
+    console.print(standing_table(stands))
+    if config.output is not None:
+        compare(study, stands, runs=runs, output=Path(config.output) / study.name, words=words)
+    return all(one.run is not None for one in stands)
+
+
+def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence[str]) -> list[Standing]:
+    """Run the missing jobs below one run in MLflow, and return how the study stands then."""
+    parent = begin(study, runs, missing[0], words)
+    status = "KILLED"
+    try:
+        numbers = ",".join(str(one.job.number) for one in missing)
+        launch([*words, *([f"parent={parent}"] if parent else []), f"job={numbers}"])
+        stands = standing(study, runs)
+        status = "FINISHED" if all(one.run is not None for one in stands) else "FAILED"
+    finally:
+        if parent:
+            close(study, runs, missing[0], status)
+    return stands
+
+
+def launch(words: Sequence[str]) -> None:
+    """Run jobs as Hydra's own multirun; whether they finished is seen by what they leave."""
+    sys.argv[1:] = ["--multirun", *words]
+    # How Hydra ends when the launcher or a job raised; it has said so, and what has become of the others counts.
+    with suppress(SystemExit):
+        run_one()
+
+
+def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str | None:
+    """Say in MLflow that the study is under way, and return the id of its run; None if its runs go elsewhere."""
+    # Seconds of importing, which a study that is finished need not wait for.
+    from tagger.studies.parent import open_parent
+
+    tags = {"command": command(words), "commit": commit(), "baseline": study.baseline}
+    parent = open_parent(study, runs, one.job.logger(), tags)
+    if parent is None:
+        return None
+    parent.begin()
+    remember(study, runs, mlflow_status="RUNNING")
+    return parent.run_id
+
+
+def close(study: Study, runs: Path, one: Standing, status: str) -> None:
+    """Say in MLflow how the study stands."""
+    from tagger.studies.parent import open_parent
+
+    if parent := open_parent(study, runs, one.job.logger(), {}):
+        parent.end(status)
+        remember(study, runs, mlflow_status=status)
+
+
+def compare(study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, words: Sequence[str]) -> None:
+    """Compare the versions by their finished runs, unless these runs have been compared already."""
+    finished, missing = by_version(stands), left(stands)
+    compared = {version: [str(run) for run in folders] for version, folders in finished.items()}
+    said = {"runs": compared, "missing": [asdict(one) for one in missing], "output": str(output)}
+    if recall(study, runs, "compared") == said and (output / "README.md").is_file():
+        return
+    if not finished[study.baseline]:
+        print(f"nothing to compare with: no run of the baseline {study.baseline} has finished", file=sys.stderr)
+        return
+    # Seconds of importing, as above.
+    from tagger.studies.comparison import compare_runs
+
+    compare_runs(
+        {version: folders for version, folders in finished.items() if folders},
+        baseline=study.baseline,
+        output=output,
+        question=study.question,
+        command=command(words),
+        unfinished=missing,
+    )
+    remember(study, runs, compared=said)
+
+
+def composed_or_none(words: Sequence[str]) -> DictConfig | None:
+    """Return the configuration of the command with Hydra's own part, or None if the words do not compose."""
+    try:
+        with composing():
+            return compose("study", overrides=list(words), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def command(words: Sequence[str]) -> str:
+    """Return the command as it is typed."""
+    return shlex.join(["python", "-m", "tagger.study", *words])
+
+
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
