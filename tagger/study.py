@@ -112,7 +112,7 @@ def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str 
     from tagger.studies.parent import open_parent
 
     tags = {"command": command(words), "commit": commit(), "baseline": study.baseline}
-    parent = open_parent(study, runs, one.job.logger(), tags)
+    parent = open_parent(study, runs, logger_of(one), tags)
     if parent is None:
         return None
     parent.begin()
@@ -124,9 +124,16 @@ def close(study: Study, runs: Path, one: Standing, status: str) -> None:
     """Say in MLflow how the study stands."""
     from tagger.studies.parent import open_parent
 
-    if parent := open_parent(study, runs, one.job.logger(), {}):
+    if parent := open_parent(study, runs, logger_of(one), {}):
         parent.end(status)
         remember(study, runs, mlflow_status=status)
+
+
+def logger_of(one: Standing) -> DictConfig:
+    """Return where a run is logged to."""
+    with composing():
+        logger: DictConfig = one.job.config().logger
+    return logger
 
 
 def compare(study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, words: Sequence[str]) -> None:

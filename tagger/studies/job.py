@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from tagger.config import as_typed
-from tagger.studies.composing import composed, composing
+from tagger.studies.composing import composed
 from tagger.studies.study import Study, StudyError
 from tagger.tracking.run_folder import settings_of
 
@@ -40,23 +41,33 @@ class Job:
         """Folder of ``output.log`` and ``attempt.json``."""
         return self.folder / f"s{self.seed}"
 
-    def settings(self) -> str:
-        """Return the settings that the words compose to now, as a run's ``config.yaml`` has them.
+    def config(self) -> DictConfig:
+        """Return what the words compose to now.
 
         Raises:
             StudyError: If they do not compose.
         """
         try:
-            return settings_of(composed("train", self.words))
+            return composed("train", self.words)
         except (HydraException, OmegaConfBaseException) as error:
             causes = f"{error}" if error.__cause__ is None else f"{error}: {error.__cause__}"
             raise StudyError(f"version {self.version} ({' '.join(self.words)}): {causes}") from error
 
-    def logger(self) -> DictConfig:
-        """Return the group ``logger`` of what the words compose to."""
-        with composing():
-            logger: DictConfig = composed("train", self.words).logger
-        return logger
+    def settings(self, config: DictConfig | None = None) -> str:
+        """Return the settings that the run would have now, as its ``config.yaml`` has them.
+
+        Args:
+            config: What the words of another seed compose to; None composes these.
+
+        Raises:
+            StudyError: If the words do not compose, or what they ask for is not there.
+        """
+        config = copy(config) if config is not None else self.config()
+        config.seed = self.seed
+        try:
+            return settings_of(config)
+        except OmegaConfBaseException as error:
+            raise StudyError(f"version {self.version} ({' '.join(self.words)}): {error}") from error
 
     def finished_run(self, settings: str) -> Path | None:
         """Return the newest run of these settings that has its ``metrics.json``."""

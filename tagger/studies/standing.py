@@ -48,8 +48,11 @@ def standing(study: Study, runs: Path = RUNS) -> list[Standing]:
     Raises:
         StudyError: If the words of a job do not compose.
     """
+    jobs = jobs_of(study, runs)
     with composing():
-        return [_standing(job) for job in jobs_of(study, runs)]
+        # Runs of one version differ in the seed alone; composing is what takes long.
+        configs = {job.version: job.config() for job in jobs if job.seed == study.seeds[0]}
+    return [_standing(job, job.settings(configs[job.version])) for job in jobs]
 
 
 def finished_runs(study: Study, runs: Path = RUNS) -> dict[str, list[Path]]:
@@ -76,9 +79,9 @@ def left(stands: Sequence[Standing]) -> list[Unfinished]:
     return [Unfinished(one.job.version, one.job.seed, one.state, one.reason) for one in stands if one.run is None]
 
 
-def _standing(job: Job) -> Standing:
+def _standing(job: Job, settings: str) -> Standing:
     attempt = last_attempt(job.own)
     # An attempt with other words says nothing about these.
     if attempt is not None and attempt.words[: len(job.words)] != job.words:
         attempt = None
-    return Standing(job, job.finished_run(job.settings()), attempt)
+    return Standing(job, job.finished_run(settings), attempt)
