@@ -43,4 +43,6 @@ def label_counts(states: csr_array, *, unknown: float | np.ndarray, factors: np.
     silent = factors * unknown
     known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=labels)
     # Where everything is known the difference of two sums may be a last digit below 0.
-    return LabelCounts(present, absent + np.maximum(silent.sum() - known, 0))
+    unsaid = np.maximum(silent.sum() - known, 0.0)
+    # NumPy counts nothing at all in integers.
+    return LabelCounts(present.astype(np.float64), absent + unsaid)

@@ -145,8 +145,10 @@ class Plan:
     replication: Replication
     frequencies: np.ndarray
     """f(h) of the photos as they are."""
-    effective_frequencies: np.ndarray
+    drawn_frequencies: np.ndarray
     """f(h) of the photos as they are drawn."""
+    effective_frequencies: np.ndarray
+    """f(h) as the loss weighs what is drawn: as drawn, or as each label's own factor says (``level="labels"``)."""
     label_factors: np.ndarray
     photos: int
     """Draws of an epoch that takes every photo once."""
@@ -159,7 +161,7 @@ class Plan:
     expected_draws: np.ndarray
     """How often an epoch draws each of them, on average."""
     lifted: np.ndarray
-    """Labels that are frequent enough (factor 1) yet drawn more often than they occur, the most lifted first."""
+    """Labels that are frequent enough (factor 1) yet count for more than they occur, the most lifted first."""
 
     @property
     def cost(self) -> float:
@@ -185,11 +187,10 @@ def plan(states: csr_array, replication: Replication, *, unknown: float | np.nda
     frequencies = label_frequencies(states, unknown=unknown)
     by_label = replication.label_factors(states, unknown=unknown)
     by_photo = photo_factors(states, by_label, pooling=replication.pooling)
+    drawn = effective = label_frequencies(states, unknown=unknown, factors=by_photo)
     if replication.level == "labels":
         counts = label_counts(states, unknown=unknown)
         effective = LabelCounts(by_label * counts.present, counts.absent).frequencies
-    else:
-        effective = label_frequencies(states, unknown=unknown, factors=by_photo)
     draws = float(len(by_photo)) if replication.length == "photos" else by_photo.sum()
     most = np.argsort(-by_photo, kind="stable")[:top]
     # A rise in the last digits is rounding.
@@ -197,6 +198,7 @@ def plan(states: csr_array, replication: Replication, *, unknown: float | np.nda
     return Plan(
         replication=replication,
         frequencies=frequencies,
+        drawn_frequencies=drawn,
         effective_frequencies=effective,
         label_factors=by_label,
         photos=len(by_photo),
@@ -217,18 +219,22 @@ def plan_tables(plan: Plan, label_ids: Sequence[str], photo_names: Sequence[str]
         photo_names: Names of the photos, (photos,); only those of the most repeated ones are read.
     """
     settings = plan.replication
-    run = f"this run: phi={settings.phi}, target_frequency={settings.target_frequency:g}, length={settings.length}"
+    run = (
+        f"this run: phi={settings.phi}, target_frequency={settings.target_frequency:g}, length={settings.length}, "
+        f"pooling={settings.pooling}, level={settings.level}"
+    )
     epoch = _table("An epoch", "", "draws", "cost")
     for name, draws in (("natural", plan.photos), ("replicated", plan.replicated_draws), (run, plan.draws)):
         epoch.add_row(name, f"{draws:,.0f}", f"{draws / plan.photos:.2f}")
 
-    labels = _table("Labels", "label", "f(h)", "r(h)", "f(h) as drawn", "note")
+    labels = _table("Labels", "label", "f(h)", "r(h)", "f(h) as drawn", "f(h) as weighed", "note")
     lifted = set(plan.lifted.tolist())
     for label in np.argsort(plan.frequencies, kind="stable").tolist():
         labels.add_row(
             label_ids[label],
             f"{plan.frequencies[label]:.4f}",
             f"{plan.label_factors[label]:.2f}",
+            f"{plan.drawn_frequencies[label]:.4f}",
             f"{plan.effective_frequencies[label]:.4f}",
             "frequent, lifted by the rare labels beside it" if label in lifted else "",
         )

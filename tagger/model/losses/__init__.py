@@ -3,7 +3,7 @@
 All take logits, targets 0 or 1 and weights of at least 0, each (batch, labels), and return the plain mean of the
 weighted terms over every element, those of weight 0 included. So the scale of a term does not depend on what else is
 known in the batch (a weighted mean would make the few known labels of a sparse photo louder), values compare across
-label systems, and cross-entropy is PyTorch's. The price: with SGD the step of a label is divided by the number of labels.
+label systems, and cross-entropy is PyTorch's. The price: with SGD a label's step is divided by the number of labels.
 
 All compute in float32 at least, whatever the autocast: in float16 the asymmetric loss is NaN.
 

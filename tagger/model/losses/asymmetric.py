@@ -26,7 +26,7 @@ def asymmetric_loss(
     Args:
         logits: Any real numbers, (batch, labels).
         targets: 0 or 1, (batch, labels).
-        weights: In [0, 1], (batch, labels).
+        weights: At least 0, (batch, labels).
         gamma_positive: Focus on hard present labels, at least 0.
         gamma_negative: Focus on hard absent labels, at least 0.
         margin: Probability in [0, 1) by which negatives are shifted down.

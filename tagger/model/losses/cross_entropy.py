@@ -13,9 +13,10 @@ def binary_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> Te
     Args:
         logits: Any real numbers, (batch, labels).
         targets: 0 or 1, (batch, labels).
-        weights: In [0, 1], (batch, labels): what is known counts 1, what is unknown as the data set says.
+        weights: At least 0, (batch, labels): what is known counts 1, what is unknown as the data set says.
 
     Example:
+        >>> import torch
         >>> one = torch.ones(1, 2)
         >>> binary_cross_entropy(torch.zeros(1, 2), targets=one, weights=one)
         tensor(0.6931)

@@ -15,7 +15,7 @@ def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, *, gamma: float
     Args:
         logits: Any real numbers, (batch, labels).
         targets: 0 or 1, (batch, labels).
-        weights: In [0, 1], (batch, labels).
+        weights: At least 0, (batch, labels).
         gamma: Focus, at least 0: how much less an easy label counts. 0 is binary cross-entropy.
         alpha: Factor a in [0, 1] of the present labels; the others have 1 - alpha. None: 1 for both.
 
