@@ -6,8 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tagger.model.losses.limits import at_least_zero
-
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -46,8 +44,12 @@ def draw_mix(alpha: float, photos: int, *, device: torch.device) -> Mix:
     """Draw, from PyTorch's global random state, one share ~ Beta(alpha, alpha) and partners for a batch.
 
     As the authors' code does: one share for all pairs, partners by a permutation; a photo may meet itself.
+
+    Args:
+        alpha: Above 0: near 0 one photo of a pair nearly disappears, at 1 all shares are equally likely.
+        photos: Size of the batch.
+        device: Where the inputs are.
     """
-    at_least_zero(alpha=alpha)
     share = torch.distributions.Beta(alpha, alpha).sample().item()
     # On the CPU: the same pairs on every device.
     return Mix(share, torch.randperm(photos).to(device))
