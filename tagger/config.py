@@ -29,6 +29,7 @@ class TrainConfig:
     network: Any = MISSING
     regime: Any = MISSING
     sampler: Any = MISSING
+    mixup: float = MISSING
     loss: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING

@@ -3,7 +3,7 @@
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra
 import pytorch_lightning as pl
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar, WeightAveraging
 from pytorch_lightning.loggers import Logger
 from rich.console import Console
+from torch import nn
 
 import tagger.config  # noqa: F401 - registers the typed root of conf/train.yaml
 from tagger.atomic import written_whole
@@ -20,6 +21,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.replication import plan_tables
 from tagger.errors import shown_plainly
 from tagger.model.allocation import keep_freed_memory
+from tagger.model.losses import ByReplication, NeedsCounts, WeighedLoss
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
 from tagger.tags.detector.choosing import chosen_figures
@@ -138,15 +140,27 @@ def build_module(config: DictConfig, data: PhotoData, network: Network, looking:
     return TaggerModule(
         network=network,
         regime=instantiate(config.regime),
-        loss=instantiate(config.loss),
+        loss=build_loss(config, data),
         optimizer=instantiate(config.optimizer),
         schedule=instantiate(config.schedule),
         unknown=data.weights,
         seed=config.seed,
+        mixup=config.mixup,
         recipe=recipe,
         rules=instantiate(config.rules).of(data.taxonomy),
         detector=looking.as_recipe() if looking else None,
     )
+
+
+def build_loss(config: DictConfig, data: PhotoData) -> nn.Module:
+    """Build the loss, with what it must know of the training photos and what the sampler leaves to it."""
+    loss = instantiate(config.loss)
+    if isinstance(loss, NeedsCounts):
+        loss = loss.of(data.label_counts)
+    if data.sampler.level == "photos":
+        return cast(nn.Module, loss)
+    mean = float(data.factors.mean())
+    return WeighedLoss(loss, ByReplication(data.label_factors, pooling=data.sampler.pooling, mean=mean))
 
 
 def build_trainer(config: DictConfig, run: RunFolder, logger: Logger, callbacks: list[Callback]) -> pl.Trainer:

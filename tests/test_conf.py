@@ -204,7 +204,9 @@ def test_a_file_of_the_users_own_is_found(experiment: Callable[[str], DictConfig
     assert experiment("loss: {_target_: tagger.model.losses.FocalLoss, gamma: 7}").loss.gamma == 7
 
 
-@pytest.mark.parametrize("text", ["samplr: rf", "sed: 3", "trainr: {max_epochs: 3}", "experiment: baseline"])
+@pytest.mark.parametrize(
+    "text", ["samplr: rf", "sed: 3", "mixupp: 0.2", "trainr: {max_epochs: 3}", "experiment: baseline"]
+)
 def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Callable[[str], DictConfig], text: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         experiment(text)
@@ -221,6 +223,9 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("regime: {vews: 3}", "vews"),
         ("sampler: {fi: sqrt}", "fi"),
         ("defaults: [override /loss: focal]\nloss: {gama: 1.5}", "gama"),
+        ("defaults: [override /loss: distribution_balanced]\nloss: {kapa: 0.1}", "kapa"),
+        ("defaults: [override /loss: class_balanced]\nloss: {loss: {gama: 1}}", "gama"),
+        ("sampler: {poling: sum}", "poling"),
         ("optimizer: {lrr: 0.1}", "lrr"),
         ("schedule: {warmpu: 0.1}", "warmpu"),
         ("detector: {flor: 0.1}\ndefaults: [override /detector: onnx]", "flor"),

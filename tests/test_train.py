@@ -116,7 +116,8 @@ def interrupt(process: subprocess.Popen[str], cwd: Path, number: int) -> tuple[P
 
 def test_a_killed_run_goes_on_to_the_same_result(tiny) -> None:
     # A checkpoint after nearly every batch: the kill comes in the middle of an epoch.
-    long = ["trainer.max_epochs=24", "network.dropout=0.3", "sampler=resample_sqrt", "checkpoint_minutes=0.0001"]
+    long = ["trainer.max_epochs=24", "network.dropout=0.3", "sampler=resample_sqrt", "mixup=0.4"]
+    long += ["checkpoint_minutes=0.0001"]
     assert tiny(*long).returncode == 0
     (whole,) = runs(tiny.cwd)
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
@@ -141,6 +142,25 @@ def test_two_processes_train_and_measure_like_one(tiny) -> None:
     assert done.returncode == 0, done.stdout
     one, two = runs(tiny.cwd)
     assert metrics(two) == pytest.approx(metrics(one), abs=1e-4)
+
+
+@pytest.mark.parametrize("experiment", ["distribution_balanced", "class_balanced", "label_repeat_factors"])
+def test_two_processes_balance_like_one(tiny, experiment: str) -> None:
+    cached = [f"+experiment={experiment}", "name=tiny", "regime=cached", "regime.views=2", "logger=csv"]
+    assert tiny(*cached).returncode == 0
+    done = tiny(*cached, "trainer=ddp", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stdout
+    one, two = runs(tiny.cwd)
+    assert metrics(two) == pytest.approx(metrics(one), abs=1e-4)
+
+
+def test_each_of_two_processes_blends_its_own_photos_and_both_end_with_the_same_network(tiny) -> None:
+    mixed = ["mixup=0.4", "regime=cached", "regime.views=2", "logger=csv", "trainer=ddp", "trainer.accelerator=cpu"]
+    for _ in range(2):
+        done = tiny(*mixed)
+        assert done.returncode == 0, done.stdout
+    first, second = runs(tiny.cwd)
+    assert metrics(first) == metrics(second)
 
 
 def test_what_cannot_be_read_is_left_out_and_named(tiny, colours) -> None:
@@ -177,7 +197,10 @@ def test_a_plan_prints_and_trains_nothing(tiny) -> None:
     assert not (tiny.cwd / "runs").exists()
 
 
-@pytest.mark.parametrize("experiment", ["baseline", "resampling", "resampling_focal"])
+EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "conf" / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs_two_batches_of_everything(experiment: str, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tagger.train", f"+experiment={experiment}", "+debug=smoke"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

@@ -16,6 +16,7 @@ from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, Catalog
 from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
+from tagger.data.label_counts import LabelCounts, label_counts
 from tagger.data.loader import ResumableLoader
 from tagger.data.normalisation import Normalisation
 from tagger.data.replication import Plan, Replication, plan
@@ -210,6 +211,17 @@ class PhotoData(pl.LightningDataModule):
     def test_rows(self) -> np.ndarray:
         """Catalog rows that are only reported on."""
         return np.flatnonzero(self.folds == TEST_FOLD)
+
+    @cached_property
+    def label_counts(self) -> LabelCounts:
+        """On how many training photos each label is present and absent, what is unknown counted by its weight."""
+        return label_counts(self.catalog.states[self.train_rows], unknown=self._unknown_of(self.train_rows))
+
+    @cached_property
+    def label_factors(self) -> np.ndarray:
+        """Replication factor of every label on the training photos, float64 (labels,)."""
+        rows = self.train_rows
+        return self.sampler.label_factors(self.catalog.states[rows], unknown=self._unknown_of(rows))
 
     @cached_property
     def factors(self) -> np.ndarray:

@@ -1,8 +1,12 @@
 """Replication: photos of rare labels are drawn more often. Mahajan et al. 2018, section 2.2.
 
 The factor of a label is r(h) = max(1, phi(t / f(h))), with f(h) its frequency and t the target frequency; the factor of
-a photo is the largest of its labels' factors. That maximum lifts frequent labels too, where they share photos with rare
-ones: `plan` shows it before anything is trained.
+a photo is the largest of its labels' factors, as in repeat factor sampling (Gupta et al. 2019). That maximum lifts
+frequent labels too, where they share photos with rare ones: `plan` shows it before anything is trained, and
+``level="labels"`` takes it back by weights in the loss.
+
+The sum of 1 / f(h) draws photos as class-aware sampling does (Shen et al. 2016): a label, each as likely as any other,
+then one of its photos.
 """
 
 from collections.abc import Sequence
@@ -13,8 +17,12 @@ import numpy as np
 from rich.table import Table
 from scipy.sparse import csr_array
 
+from tagger.data.label_counts import LabelCounts, label_counts
+
 Phi = Literal["natural", "sqrt", "uniform"]
 Length = Literal["photos", "replicated"]
+Pooling = Literal["max", "sum"]
+Level = Literal["photos", "labels"]
 
 
 def label_frequencies(
@@ -36,15 +44,7 @@ def label_frequencies(
         >>> label_frequencies(states, unknown=0.5)
         array([0.66666667, 0.5       ])
     """
-    photos, labels = states.shape
-    factors = np.ones(photos) if factors is None else factors
-    weights = np.repeat(factors, np.diff(states.indptr))
-    present = np.bincount(states.indices, weights=weights * (states.data > 0), minlength=labels)
-    absent = np.bincount(states.indices, weights=weights * (states.data < 0), minlength=labels)
-    silent = factors * unknown
-    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=labels)
-    counted = present + absent + silent.sum() - known
-    return np.divide(present, counted, out=np.zeros(labels), where=counted > 0)
+    return label_counts(states, unknown=unknown, factors=factors).frequencies
 
 
 def label_factors(frequencies: np.ndarray, *, target_frequency: float, phi: Phi) -> np.ndarray:
@@ -68,12 +68,13 @@ def label_factors(frequencies: np.ndarray, *, target_frequency: float, phi: Phi)
     return np.maximum(1.0, np.sqrt(lift) if phi == "sqrt" else lift)
 
 
-def photo_factors(states: csr_array, factors: np.ndarray) -> np.ndarray:
-    """Return the largest factor among the present labels of every photo.
+def photo_factors(states: csr_array, factors: np.ndarray, *, pooling: Pooling = "max") -> np.ndarray:
+    """Return the largest factor among the present labels of every photo, or the sum of them.
 
     Args:
         states: int8 (photos, labels).
         factors: Factors of the labels, at least 1, (labels,).
+        pooling: ``max`` or ``sum``.
 
     Returns:
         Factors of at least 1, (photos,). A photo without present labels has 1.
@@ -82,13 +83,16 @@ def photo_factors(states: csr_array, factors: np.ndarray) -> np.ndarray:
         >>> states = csr_array(np.array([[1, 1], [1, -1], [0, 0]], dtype=np.int8))
         >>> photo_factors(states, np.array([2.0, 3.0]))
         array([3., 2., 1.])
+        >>> photo_factors(states, np.array([2.0, 3.0]), pooling="sum")
+        array([5., 2., 1.])
     """
     result = np.ones(states.shape[0])
     annotated = np.flatnonzero(np.diff(states.indptr))
     if annotated.size:
-        values = np.where(states.data > 0, factors[states.indices], 1.0)
+        values = np.where(states.data > 0, factors[states.indices], 0.0)
         # Rows without entries take no room: each start below runs to the next one.
-        result[annotated] = np.maximum.reduceat(values, states.indptr[annotated])
+        pool = np.maximum if pooling == "max" else np.add
+        result[annotated] = np.maximum(pool.reduceat(values, states.indptr[annotated]), 1.0)
     return result
 
 
@@ -101,6 +105,9 @@ class Replication:
         target_frequency: t in (0, 1].
         length: Draws of an epoch: as many as there are ``photos``, so that every setting trains for equal steps; or
             ``replicated``, the sum of the factors, so that every photo is drawn at least once.
+        pooling: A photo's factor is the ``max`` or the ``sum`` of its labels' factors.
+        level: What is lifted. ``photos``: whatever a photo carries is lifted by the photo's factor. ``labels``: each
+            label by its own factor alone; the loss takes back what the photo's factor gave it beyond that.
 
     Raises:
         ValueError: If a setting is none of these.
@@ -109,9 +116,13 @@ class Replication:
     phi: Phi = "natural"
     target_frequency: float = 0.05
     length: Length = "photos"
+    pooling: Pooling = "max"
+    level: Level = "photos"
 
     def __post_init__(self) -> None:
-        for name, value, choices in (("phi", self.phi, Phi), ("length", self.length, Length)):
+        allowed = {"phi": Phi, "length": Length, "pooling": Pooling, "level": Level}
+        for name, choices in allowed.items():
+            value = getattr(self, name)
             if value not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {value!r}")
         if not 0 < self.target_frequency <= 1:
@@ -124,7 +135,7 @@ class Replication:
 
     def factors(self, states: csr_array, *, unknown: float | np.ndarray) -> np.ndarray:
         """Return the factor of every photo, float64 (photos,); see `photo_factors`."""
-        return photo_factors(states, self.label_factors(states, unknown=unknown))
+        return photo_factors(states, self.label_factors(states, unknown=unknown), pooling=self.pooling)
 
 
 @dataclass(frozen=True)
@@ -134,8 +145,10 @@ class Plan:
     replication: Replication
     frequencies: np.ndarray
     """f(h) of the photos as they are."""
-    effective_frequencies: np.ndarray
+    drawn_frequencies: np.ndarray
     """f(h) of the photos as they are drawn."""
+    effective_frequencies: np.ndarray
+    """f(h) as the loss weighs what is drawn: as drawn, or as each label's own factor says (``level="labels"``)."""
     label_factors: np.ndarray
     photos: int
     """Draws of an epoch that takes every photo once."""
@@ -148,7 +161,7 @@ class Plan:
     expected_draws: np.ndarray
     """How often an epoch draws each of them, on average."""
     lifted: np.ndarray
-    """Labels that are frequent enough (factor 1) yet drawn more often than they occur, the most lifted first."""
+    """Labels that are frequent enough (factor 1) yet count for more than they occur, the most lifted first."""
 
     @property
     def cost(self) -> float:
@@ -173,8 +186,11 @@ def plan(states: csr_array, replication: Replication, *, unknown: float | np.nda
     """
     frequencies = label_frequencies(states, unknown=unknown)
     by_label = replication.label_factors(states, unknown=unknown)
-    by_photo = photo_factors(states, by_label)
-    effective = label_frequencies(states, unknown=unknown, factors=by_photo)
+    by_photo = photo_factors(states, by_label, pooling=replication.pooling)
+    drawn = effective = label_frequencies(states, unknown=unknown, factors=by_photo)
+    if replication.level == "labels":
+        counts = label_counts(states, unknown=unknown)
+        effective = LabelCounts(by_label * counts.present, counts.absent).frequencies
     draws = float(len(by_photo)) if replication.length == "photos" else by_photo.sum()
     most = np.argsort(-by_photo, kind="stable")[:top]
     # A rise in the last digits is rounding.
@@ -182,6 +198,7 @@ def plan(states: csr_array, replication: Replication, *, unknown: float | np.nda
     return Plan(
         replication=replication,
         frequencies=frequencies,
+        drawn_frequencies=drawn,
         effective_frequencies=effective,
         label_factors=by_label,
         photos=len(by_photo),
@@ -202,18 +219,22 @@ def plan_tables(plan: Plan, label_ids: Sequence[str], photo_names: Sequence[str]
         photo_names: Names of the photos, (photos,); only those of the most repeated ones are read.
     """
     settings = plan.replication
-    run = f"this run: phi={settings.phi}, target_frequency={settings.target_frequency:g}, length={settings.length}"
+    run = (
+        f"this run: phi={settings.phi}, target_frequency={settings.target_frequency:g}, length={settings.length}, "
+        f"pooling={settings.pooling}, level={settings.level}"
+    )
     epoch = _table("An epoch", "", "draws", "cost")
     for name, draws in (("natural", plan.photos), ("replicated", plan.replicated_draws), (run, plan.draws)):
         epoch.add_row(name, f"{draws:,.0f}", f"{draws / plan.photos:.2f}")
 
-    labels = _table("Labels", "label", "f(h)", "r(h)", "f(h) as drawn", "note")
+    labels = _table("Labels", "label", "f(h)", "r(h)", "f(h) as drawn", "f(h) as weighed", "note")
     lifted = set(plan.lifted.tolist())
     for label in np.argsort(plan.frequencies, kind="stable").tolist():
         labels.add_row(
             label_ids[label],
             f"{plan.frequencies[label]:.4f}",
             f"{plan.label_factors[label]:.2f}",
+            f"{plan.drawn_frequencies[label]:.4f}",
             f"{plan.effective_frequencies[label]:.4f}",
             "frequent, lifted by the rare labels beside it" if label in lifted else "",
         )

@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 from tagger.data.batch import Batch
 from tagger.data.states import targets_and_weights
 from tagger.errors import UserError
+from tagger.model.losses.limits import at_least_zero
+from tagger.model.mixup import draw_mix
 from tagger.model.network import Network
 from tagger.model.regime import Regime
 from tagger.model.schedule import planned_steps
@@ -47,7 +49,8 @@ class TaggerModule(pl.LightningModule):
         schedule: ``(optimizer, total steps) -> scheduler``, stepped every optimisation step.
         unknown: Weight in [0, 1] of an unknown label as a negative, in the loss and the metrics; several
             if it differs between kinds of photos (see `Batch.kinds`).
-        seed: Seed of dropout, which is a function of (seed, step): the same after a resume.
+        seed: Seed of dropout and mixup, which are functions of (seed, step): the same after a resume.
+        mixup: Alpha of `draw_mix`, by which photos of a batch are blended in pairs; 0: they are not.
         recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
         rules: What completes the scores before they are measured and thresholds are fitted; None: nothing does.
         detector: What a checkpoint must say of the detector whose detections the batches hold, as plain values.
@@ -67,6 +70,7 @@ class TaggerModule(pl.LightningModule):
         unknown: float | Sequence[float],
         seed: int,
         recipe: dict[str, Any],
+        mixup: float = 0.0,
         rules: Rules | None = None,
         detector: Mapping[str, Any] | None = None,
     ) -> None:
@@ -78,7 +82,9 @@ class TaggerModule(pl.LightningModule):
         self.schedule_factory = schedule
         self.unknown = (unknown,) if isinstance(unknown, int | float) else tuple(unknown)
         self.register_buffer("unknown_weights", torch.tensor(self.unknown), persistent=False)
+        at_least_zero(mixup=mixup)
         self.seed = seed
+        self.mixup = mixup
         self.recipe = recipe
         ids = [label["id"] for label in recipe["labels"]]
         self.rules = rules or Rules(ids)
@@ -128,7 +134,12 @@ class TaggerModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
         targets, weights = targets_and_weights(batch.states, unknown=self.unknown_weights[kinds][:, None])
-        loss = self.loss(self.logits(batch), targets, weights)
+        if self.mixup:
+            mix = draw_mix(self.mixup, len(batch.rows), device=batch.inputs.device)
+            blended = batch._replace(inputs=mix.blend(batch.inputs))
+            loss = mix.loss(self.loss, self.logits(blended), targets, weights)
+        else:
+            loss = self.loss(self.logits(batch), targets, weights)
         if not torch.isfinite(loss):
             raise NotFiniteLossError(self._not_finite(loss, batch))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.rows))

@@ -104,6 +104,35 @@ def test_a_frequent_label_beside_a_rare_one_is_lifted_and_the_plan_says_so():
     assert album.lifted.tolist() == [1]
 
 
+def test_at_the_level_of_labels_no_label_is_lifted_by_another_and_the_plan_shows_both():
+    dense = np.zeros((10, 3), dtype=np.int8)
+    dense[:, 0], dense[:3, 1], dense[0, 2] = 1, 1, 1
+    album = plan(csr_array(dense), Replication("uniform", target_frequency=0.3, level="labels"), unknown=1)
+    assert album.drawn_frequencies == pytest.approx([1, 5 / 12, 3 / 12])
+    # The label on one photo of ten counts three times there, once on each of the other nine.
+    assert album.effective_frequencies == pytest.approx([1, 3 / 10, 3 / 12])
+    assert album.lifted.size == 0
+    assert album.expected_draws[0] == pytest.approx(3 * 10 / 12), "photos are drawn as without"
+
+
+def test_class_aware_draws_photos_as_often_as_one_draws_labels_and_then_their_photos():
+    states = csr_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]], dtype=np.int8))
+    factors = Replication("uniform", target_frequency=1.0, pooling="sum").factors(states, unknown=1.0)
+    # Labels on 3, 2 and 3 photos, each drawn one time in three.
+    chance = np.array([1 / 9 + 1 / 6, 1 / 9, 1 / 9, 2 / 9, 1 / 6 + 1 / 9])
+    np.testing.assert_allclose(factors / factors.sum(), chance)
+
+
+@settings(deadline=None)
+@given(dense=STATES, unknown=UNKNOWN, target=st.floats(0.01, 1))
+def test_summed_factors_are_the_formula(dense, unknown, target):
+    replication = Replication("sqrt", target_frequency=target, pooling="sum")
+    states = csr_array(dense)
+    by_label = replication.label_factors(states, unknown=unknown)
+    expected = [max(1, sum(r for r, state in zip(by_label, row, strict=True) if state == 1)) for row in dense]
+    np.testing.assert_allclose(replication.factors(states, unknown=unknown), expected)
+
+
 def test_the_tables_name_labels_photos_and_lifted_labels():
     dense = np.zeros((10, 3), dtype=np.int8)
     dense[:, 0], dense[:3, 1], dense[0, 2] = 1, 1, 1
@@ -123,6 +152,8 @@ def test_the_tables_name_labels_photos_and_lifted_labels():
     [
         ({"phi": "root"}, "phi must be one of natural, sqrt, uniform, got 'root'"),
         ({"length": "long"}, "length must be one of photos, replicated, got 'long'"),
+        ({"pooling": "mean"}, "pooling must be one of max, sum, got 'mean'"),
+        ({"level": "label"}, "level must be one of photos, labels, got 'label'"),
         ({"target_frequency": 1.5}, r"target_frequency must lie in \(0, 1\], got 1.5"),
     ],
 )

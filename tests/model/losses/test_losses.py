@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
@@ -11,14 +12,38 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import sigmoid_focal_loss
 
+from tagger.data.label_counts import LabelCounts
 from tagger.model.losses import (
     AsymmetricLoss,
     BinaryCrossEntropy,
+    ByReplication,
+    ClassBalanced,
+    DistributionBalanced,
     FocalLoss,
+    NeedsCounts,
+    WeighedLoss,
     asymmetric_loss,
     binary_cross_entropy,
     focal_loss,
 )
+
+
+def counted_for(labels: int) -> LabelCounts:
+    """Return counts of labels from rare to frequent, among 1,000 photos."""
+    present = np.geomspace(1, 900, labels)
+    return LabelCounts(present, 1000 - present)
+
+
+class ForAnyWidth(torch.nn.Module):
+    """A loss that needs counts, counted for as many labels as it is given."""
+
+    def __init__(self, configured: NeedsCounts) -> None:
+        super().__init__()
+        self.configured = configured
+
+    def forward(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        return self.configured.of(counted_for(logits.shape[1]))(logits, targets, weights)
+
 
 LOSSES = [
     BinaryCrossEntropy(),
@@ -26,8 +51,12 @@ LOSSES = [
     FocalLoss(gamma=0.5, alpha=0.25),
     AsymmetricLoss(),
     AsymmetricLoss(margin=0),
+    ForAnyWidth(DistributionBalanced()),
+    ForAnyWidth(DistributionBalanced(gamma=0.5, scale=5.0)),
+    ForAnyWidth(ClassBalanced(loss=BinaryCrossEntropy(), beta=0.99)),
+    WeighedLoss(FocalLoss(), ByReplication(np.array([2.0]), pooling="max", mean=1.5)),
 ]
-CONF = Path(__file__).parents[2] / "conf" / "loss"
+CONF = Path(__file__).parents[3] / "conf" / "loss"
 
 
 def random_batch(*, seed: int = 0, batch: int = 16, labels: int = 7) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,7 +172,7 @@ def test_what_has_no_weight_changes_nothing(loss):
     assert torch.equal(loss(logits, targets, weights), loss(other, targets, weights))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if not isinstance(loss, ForAnyWidth)])
 def test_the_scale_does_not_depend_on_the_number_of_labels_or_photos(loss):
     logits, targets, weights = random_batch()
     wide = [torch.cat([tensor, tensor], dim=1) for tensor in (logits, targets, weights)]
@@ -163,6 +192,9 @@ def test_tensors_that_would_broadcast_are_refused(loss):
         (lambda: FocalLoss(alpha=1.5), r"alpha must lie in \[0, 1\] or be null, got 1.5"),
         (lambda: AsymmetricLoss(gamma_negative=-2), "gamma_negative must be at least 0 and finite, got -2"),
         (lambda: AsymmetricLoss(margin=1), r"margin must lie in \[0, 1\), got 1"),
+        (lambda: DistributionBalanced(beta=-1), "beta must be at least 0 and finite, got -1"),
+        (lambda: DistributionBalanced(scale=0), "scale must be above 0 and finite, got 0"),
+        (lambda: ClassBalanced(loss=FocalLoss(), beta=1), r"beta must lie in \[0, 1\), got 1"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(build, message):
@@ -173,4 +205,7 @@ def test_a_setting_out_of_range_is_refused(build, message):
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configured_loss_runs(path):
     loss = instantiate(OmegaConf.load(path))
+    if isinstance(loss, NeedsCounts):
+        loss = loss.of(counted_for(7))
     assert loss(*random_batch()).isfinite()
+    assert loss.state_dict() == {}, "a checkpoint does not depend on what was counted"

@@ -1,0 +1,48 @@
+"""How often each label is present and absent: what samplers and losses balance by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Photos on which each label is present and absent; the numbers need not be whole."""
+
+    present: np.ndarray
+    """float64 (labels,)"""
+    absent: np.ndarray
+    """float64 (labels,); an unknown label counts as absent by the weight that the data set gives it."""
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """f(h) = present / (present + absent) in [0, 1], (labels,); 0 where nothing counts."""
+        counted = self.present + self.absent
+        return np.divide(self.present, counted, out=np.zeros_like(self.present), where=counted > 0)
+
+
+def label_counts(states: csr_array, *, unknown: float | np.ndarray, factors: np.ndarray | None = None) -> LabelCounts:
+    """Count on how many photos each label is present and absent.
+
+    Args:
+        states: int8 (photos, labels); what is not stored is unknown.
+        unknown: Weight in [0, 1] of an unknown label as a negative, or one for every photo, (photos,).
+        factors: How often each photo counts, (photos,); None: once.
+
+    Example:
+        >>> states = csr_array(np.array([[1, 1], [1, 0], [-1, 0]], dtype=np.int8))
+        >>> label_counts(states, unknown=0.5)
+        LabelCounts(present=array([2., 1.]), absent=array([1., 1.]))
+    """
+    photos, labels = states.shape
+    factors = np.ones(photos) if factors is None else factors
+    weights = np.repeat(factors, np.diff(states.indptr))
+    present = np.bincount(states.indices, weights=weights * (states.data > 0), minlength=labels)
+    absent = np.bincount(states.indices, weights=weights * (states.data < 0), minlength=labels)
+    silent = factors * unknown
+    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=labels)
+    # Where everything is known the difference of two sums may be a last digit below 0.
+    unsaid = np.maximum(silent.sum() - known, 0.0)
+    # NumPy counts nothing at all in integers.
+    return LabelCounts(present.astype(np.float64), absent + unsaid)
