@@ -27,6 +27,7 @@ class TrainConfig:
     data: Any = MISSING
     network: Any = MISSING
     regime: Any = MISSING
+    experts: Any = MISSING
     sampler: Any = MISSING
     loss: Any = MISSING
     optimizer: Any = MISSING

@@ -71,7 +71,7 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
         data = build_data(config)
         network = instantiate(config.network, labels=len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "loss", "detector", "rules", "thresholds"):
+        for group in ("regime", "experts", "loss", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -219,6 +219,7 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("data: {source: {foldr: x}}", "foldr"),
         ("network: {dropuot: 0.5}", "dropuot"),
         ("regime: {vews: 3}", "vews"),
+        ("experts: {foto: own}\ndefaults: [override /experts: group]", "foto"),
         ("sampler: {fi: sqrt}", "fi"),
         ("defaults: [override /loss: focal]\nloss: {gama: 1.5}", "gama"),
         ("optimizer: {lrr: 0.1}", "lrr"),

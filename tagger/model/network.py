@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from tagger.data.normalisation import Normalisation
@@ -14,6 +15,8 @@ class Network(nn.Module):
 
     The head starts from Xavier weights and a bias that gives every label the score ``prior``, so that the first steps
     are not spent on learning that most labels are absent from most photos (Lin et al. 2017, section 4.1).
+
+    With several ``backbones`` of the same kind, the head gets the features of all of them.
     """
 
     def __init__(
@@ -27,10 +30,15 @@ class Network(nn.Module):
         interpolation: str = "bilinear",
         dropout: float = 0.0,
         prior: float = 0.01,
+        backbones: int = 1,
     ) -> None:
         super().__init__()
         self.normalisation = Normalisation(tuple(mean), tuple(std), interpolation)
+        self.backbones = backbones
         self.backbone, features = build_backbone(backbone, weights=weights)
+        if backbones > 1:
+            others = [build_backbone(backbone, weights=weights)[0] for _ in range(backbones - 1)]
+            self.backbone, features = SideBySide([self.backbone, *others]), features * backbones
         if weights is None:
             self.backbone.apply(_xavier)
         self.dropout = nn.Dropout(dropout)
@@ -45,6 +53,13 @@ class Network(nn.Module):
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits of backbone features (batch, features)."""
         return self.head(self.dropout(features))
+
+
+class SideBySide(nn.ModuleList):
+    """Backbones that see the same photos; their features come one after the other, (batch, backbones · features)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([backbone(images) for backbone in self], dim=1)
 
 
 def _xavier(module: nn.Module) -> None:
