@@ -26,6 +26,7 @@ class TrainConfig:
     cache: str = MISSING
     data: Any = MISSING
     network: Any = MISSING
+    head: Any = MISSING
     regime: Any = MISSING
     experts: Any = MISSING
     sampler: Any = MISSING

@@ -135,14 +135,16 @@ def build_data(config: DictConfig) -> PhotoData:
 
 def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Network:
     """Build the network; where experts are to be merged into it, with all the backbones that they train."""
-    if not experts or not config.regime.train_backbone:
-        return instantiate(config.network, labels=labels)
-    return instantiate(config.network, labels=labels, backbones=experts, weights=None)
+    if experts and config.head.name != "linear":
+        raise UserError(f"experts can be merged only where heads are linear: head=linear instead of {config.head.name}")
+    build = instantiate(config.network, _partial_=True, labels=labels, head=config.head)
+    return build(backbones=experts, weights=None) if experts and config.regime.train_backbone else build()
 
 
 def build_module(config: DictConfig, data: PhotoData, network: Network, looking: Looking | None = None) -> TaggerModule:
     """Build what Lightning trains, with the recipe to build its network again."""
     settings: Any = OmegaConf.to_container(config.network, resolve=True)
+    settings["head"] = OmegaConf.to_container(config.head, resolve=True)
     recipe = {
         "network": {key: value for key, value in settings.items() if key != "weights" and not key.startswith("_")}
         | ({"backbones": network.backbones} if network.backbones > 1 else {}),

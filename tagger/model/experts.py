@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+from torch import nn
 
 from tagger.data.taxonomy import Taxonomy, divide, read_taxonomy
 from tagger.errors import UserError
@@ -104,12 +105,19 @@ def merge(network: Network, experts: Sequence[tuple[Sequence[int], Network]]) ->
     if sorted(columns) != list(range(network.head.out_features)):
         raise ValueError(f"the experts must have every label of {network.head.out_features} once, got {columns}")
     backbones = list(network.backbone) if isinstance(network.backbone, SideBySide) else []
+    head = _linear(network)
     with torch.no_grad():
-        network.head.weight.zero_()
+        head.weight.zero_()
         for number, (own, expert) in enumerate(experts):
-            width = expert.head.in_features
-            at = number * width if backbones else 0
-            network.head.weight[list(own), at : at + width] = expert.head.weight
-            network.head.bias[list(own)] = expert.head.bias
+            from_head = _linear(expert)
+            at = number * from_head.in_features if backbones else 0
+            head.weight[list(own), at : at + from_head.in_features] = from_head.weight
+            head.bias[list(own)] = from_head.bias
             if backbones:
                 backbones[number].load_state_dict(expert.backbone.state_dict())
+
+
+def _linear(network: Network) -> nn.Linear:
+    if not isinstance(network.head, nn.Linear):
+        raise TypeError(f"only linear heads can be merged, got {type(network.head).__name__}")
+    return network.head
