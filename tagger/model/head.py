@@ -74,7 +74,7 @@ class MLDecoder(nn.Module):
         """Return what every query found, (batch, groups, width)."""
         memory = self.embed(places).relu()
         # Their layer adds what it is given to itself before the first norm, where self-attention would be.
-        asked = self.norms[0](self.queries + self.dropout(self.queries)).expand(len(places), -1, -1)
+        asked = self.norms[0](self.queries + self.dropout(self.queries)).expand(places.shape[0], -1, -1)
         found = self.norms[1](asked + self.dropout(self.attention(asked, memory, memory, need_weights=False)[0]))
         return self.norms[2](found + self.dropout(self.feed(found)))
 
