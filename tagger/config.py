@@ -27,7 +27,9 @@ class TrainConfig:
     cache: str = MISSING
     data: Any = MISSING
     network: Any = MISSING
+    head: Any = MISSING
     regime: Any = MISSING
+    experts: Any = MISSING
     sampler: Any = MISSING
     mixup: float = MISSING
     loss: Any = MISSING

@@ -1,6 +1,7 @@
 """Train one experiment:   python -m tagger.train +experiment=resampling_focal data=corel5k   (--help says more)."""
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -19,8 +20,10 @@ import tagger.config  # noqa: F401 - registers the typed root of conf/train.yaml
 from tagger.atomic import written_whole
 from tagger.data.datamodule import PhotoData
 from tagger.data.replication import plan_tables
-from tagger.errors import shown_plainly
+from tagger.errors import UserError, shown_plainly
 from tagger.model.allocation import keep_freed_memory
+from tagger.model.checkpoint import load_checkpoint
+from tagger.model.experts import Experts, merge
 from tagger.model.losses import ByReplication, NeedsCounts, WeighedLoss
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
@@ -33,6 +36,7 @@ from tagger.tags.relations.auditing import AuditRules
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
 from tagger.tracking.deliverables import write_deliverables
+from tagger.tracking.expert import ExpertFolder, ExpertLogger, Trained, expert_figures
 from tagger.tracking.history import History
 from tagger.tracking.interruption import StopCleanly
 from tagger.tracking.mlflow import build_logger, deliver, describe_run, run_status
@@ -65,7 +69,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     """Fit, take the best epoch, fit its thresholds on validation, report on the test fold."""
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    network = instantiate(config.network, labels=len(data.taxonomy))
+    experts = instantiate(config.experts).divide(data.taxonomy)
+    network = build_network(config, len(data.taxonomy), experts=len(experts))
     data.prepare(network.normalisation)
     looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
     module = build_module(config, data, network, looking)
@@ -81,14 +86,19 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
         if module.regime.cached:
             data.cache_features(network.backbone, module.regime.views, trainer.strategy.root_device)
         describe_run(logger, config, run)
-        fit_started = time.monotonic()
-        trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
+        fit_started, trained = time.monotonic(), list[Trained]()
+        if experts:
+            trained = fit_experts(config, data, module, experts, run, logger, trainer)
+            history.follow(trained)
+        else:
+            trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
         fit_seconds = time.monotonic() - fit_started
         val_map = evaluate_best(trainer, module, data, run, fusing, audit)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
             result.metrics.update(
                 chosen_figures(fusing.choices, unmapped)
+                | expert_figures(trained)
                 | audit_figures(audit.effects or [])
                 | {
                     "val/map": val_map,
@@ -124,11 +134,21 @@ def build_data(config: DictConfig) -> PhotoData:
     return instantiate(config.data, _partial_=True)(cache=cache, seed=config.seed, sampler=instantiate(config.sampler))
 
 
+def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Network:
+    """Build the network; where experts are to be merged into it, with all the backbones that they train."""
+    if experts and config.head.name != "linear":
+        raise UserError(f"experts can be merged only where heads are linear: head=linear instead of {config.head.name}")
+    build = instantiate(config.network, _partial_=True, labels=labels, head=config.head)
+    return build(backbones=experts, weights=None) if experts and config.regime.train_backbone else build()
+
+
 def build_module(config: DictConfig, data: PhotoData, network: Network, looking: Looking | None = None) -> TaggerModule:
     """Build what Lightning trains, with the recipe to build its network again."""
     settings: Any = OmegaConf.to_container(config.network, resolve=True)
+    settings["head"] = OmegaConf.to_container(config.head, resolve=True)
     recipe = {
-        "network": {key: value for key, value in settings.items() if key != "weights" and not key.startswith("_")},
+        "network": {key: value for key, value in settings.items() if key != "weights" and not key.startswith("_")}
+        | ({"backbones": network.backbones} if network.backbones > 1 else {}),
         "labels": [
             {"id": label.id, "names": dict(label.names), "groups": list(data.taxonomy.above(label.id))}
             for label in data.taxonomy.labels
@@ -186,6 +206,65 @@ def build_trainer(config: DictConfig, run: RunFolder, logger: Logger, callbacks:
     )
 
 
+def fit_experts(  # noqa: PLR0917 - all of it is needed
+    config: DictConfig,
+    data: PhotoData,
+    module: TaggerModule,
+    experts: Mapping[str, Sequence[int]],
+    run: RunFolder,
+    logger: Logger,
+    trainer: pl.Trainer,
+) -> list[Trained]:
+    """Fit a network for each group, one after the other, and merge their best epochs into the module's network."""
+    if trainer.world_size > 1:
+        raise UserError("experts train one after the other in one process: trainer=cpu or trainer=gpu")
+    if trainer.max_steps != -1 or not trainer.max_epochs or trainer.max_epochs < 1:
+        raise UserError("experts share epochs: say how many there are with trainer.max_epochs, without max_steps")
+    settings: Experts = instantiate(config.experts)
+    parts = [data.only(columns, own_photos=settings.photos == "own") for columns in experts.values()]
+    epochs = settings.epochs([part.batches for part in parts], epochs=trainer.max_epochs, of=data.batches)
+    if min(epochs) < (trainer.check_val_every_n_epoch or 1):
+        raise UserError(f"an expert trains only {min(epochs)} epochs: set trainer.check_val_every_n_epoch to 1")
+    trained, merged = [], []
+    for number, (group, columns) in enumerate(experts.items()):
+        folder = ExpertFolder.of(run, group, number)
+        if (expert := folder.trained()) is None:
+            print(f"expert {number + 1} of {len(experts)}: {group}, {len(columns)} labels", flush=True)
+            shared = None if module.regime.train_backbone else module.network.backbone
+            expert = fit_expert(config, parts[number], folder, logger, epochs=epochs[number], backbone=shared)
+            folder.keep(expert)
+        trained.append(expert)
+        merged.append((columns, load_checkpoint(folder.best)[0]))
+    merge(module.network, merged)
+    checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    with written_whole(run.checkpoints / "best.ckpt") as file:
+        torch.save(checkpoint, file)
+    return trained
+
+
+def fit_expert(
+    config: DictConfig,
+    data: PhotoData,
+    folder: ExpertFolder,
+    logger: Logger,
+    *,
+    epochs: int,
+    backbone: nn.Module | None,
+) -> Trained:
+    """Fit a network on some of the labels, as one of all labels would be fitted, and go on where it was cut."""
+    # What was trained before it makes no difference, so that a resumed run comes to the same result.
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    network = build_network(config, len(data.taxonomy))
+    network.backbone = backbone or network.backbone
+    module, history = build_module(config, data, network), History()
+    own: Any = OmegaConf.merge(config, {"trainer": {"max_epochs": epochs}})
+    trainer = build_trainer(own, folder.run, ExpertLogger(logger, folder.group), [history])
+    trainer.fit(module, data, ckpt_path=folder.run.last, weights_only=True)
+    best = max(row["val/map"] for row in history.rows)
+    return Trained(folder.group, epochs, trainer.global_step, best, history.photos, history.rows, history.bad_photos)
+
+
 def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
     """Return what a reader needs to find the run and to run it again; also its tags in MLflow."""
     return {
@@ -219,6 +298,8 @@ def evaluate_best(  # noqa: PLR0917 - all of it is needed
     best = torch.load(run.checkpoints / "best.ckpt", map_location=module.device, weights_only=True)
     module.load_state_dict(best["state_dict"])
     trainer.validate(module, data, verbose=False)
+    # The single network's were kept with its best epoch; those of merged experts are new.
+    is_fitted = bool((module.thresholds.cpu() != best["state_dict"]["thresholds"].cpu()).any())
     if is_fused := fusing.fuse(module):
         # The relations are judged by the scores that they are applied to.
         audit.again()
@@ -226,7 +307,7 @@ def evaluate_best(  # noqa: PLR0917 - all of it is needed
     if is_pruned := audit.switch_off(module):
         # The thresholds belong to the scores of the rules that are left.
         trainer.validate(module, data, verbose=False)
-    if (is_fused or is_pruned) and trainer.is_global_zero:
+    if (is_fitted or is_fused or is_pruned) and trainer.is_global_zero:
         if is_fused:
             fusing.keep_model(run.path)
         module.on_save_checkpoint(best)

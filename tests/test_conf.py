@@ -22,7 +22,7 @@ from tagger.model.module import TaggerModule
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder
-from tagger.train import build_data, build_trainer
+from tagger.train import build_data, build_network, build_trainer
 
 REPOSITORY = Path(__file__).parents[1]
 CONF = REPOSITORY / "conf"
@@ -69,9 +69,9 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
     def make(config: DictConfig) -> None:
         assert OmegaConf.missing_keys(config) == set()
         data = build_data(config)
-        network = instantiate(config.network, labels=len(data.taxonomy))
+        network = build_network(config, len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "loss", "detector", "rules", "thresholds"):
+        for group in ("regime", "experts", "loss", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -220,7 +220,9 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("data: {augment: {flipp: 0.5}}", "flipp"),
         ("data: {source: {foldr: x}}", "foldr"),
         ("network: {dropuot: 0.5}", "dropuot"),
+        ("head: {widht: 3}\ndefaults: [override /head: ml_decoder]", "widht"),
         ("regime: {vews: 3}", "vews"),
+        ("experts: {foto: own}\ndefaults: [override /experts: group]", "foto"),
         ("sampler: {fi: sqrt}", "fi"),
         ("defaults: [override /loss: focal]\nloss: {gama: 1.5}", "gama"),
         ("defaults: [override /loss: distribution_balanced]\nloss: {kapa: 0.1}", "kapa"),

@@ -10,7 +10,8 @@ class Batch(NamedTuple):
     """Some photos and what is known about their labels."""
 
     inputs: Tensor
-    """Images float32 (batch, 3, height, width), or cached backbone features float32 (batch, features)."""
+    """Images float32 (batch, 3, height, width), or what the backbone gave, cached: features float32
+    (batch, features), or (batch, places, features)."""
     states: Tensor
     """int8 (batch, labels): PRESENT, ABSENT or UNKNOWN."""
     rows: Tensor

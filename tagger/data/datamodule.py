@@ -1,5 +1,7 @@
 """The LightningDataModule: from a source to batches of each fold."""
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -262,6 +264,34 @@ class PhotoData(pl.LightningDataModule):
     def truth(self, rows: np.ndarray) -> np.ndarray | None:
         """Return the states without annotation noise, int8 (rows, labels), if the source knows them."""
         return None if self.catalog.truth is None else dense_states(self.catalog.truth, rows)
+
+    def only(self, columns: Sequence[int], *, own_photos: bool = False) -> "PhotoData":
+        """Return this data set with some of its labels; folds, transforms and cached features are the same.
+
+        Args:
+            columns: Of the labels, in their order.
+            own_photos: Train only on photos that carry or deny one of them.
+
+        Raises:
+            UserError: If there are no such photos to train on.
+        """
+        part = copy(self)
+        for name, attribute in vars(PhotoData).items():
+            if isinstance(attribute, cached_property):
+                part.__dict__.pop(name, None)
+        part.taxonomy = self.taxonomy.only(columns)
+        states, truth = self.catalog.states[:, columns], self.catalog.truth
+        part.catalog = replace(
+            self.catalog, taxonomy=part.taxonomy, states=states, truth=None if truth is None else truth[:, columns]
+        )
+        part.folds = self.folds
+        # A detector speaks of all labels.
+        part.detected = None
+        if own_photos:
+            part.train_rows = self.train_rows[np.diff(states.indptr)[self.train_rows] > 0]
+            if not len(part.train_rows):
+                raise UserError(f"no photo to train on carries or denies any of {', '.join(part.taxonomy.ids)}")
+        return part
 
     def prepare(self, normalisation: Normalisation) -> None:
         """Build the transforms for a network that expects such pixels."""

@@ -87,7 +87,7 @@ class FeatureDataset(Dataset[Batch]):
         positions, numbers = np.array(draws).T
         rows = self.rows[positions]
         chosen = np.array([draw_seed(self.seed, number) % len(self.views) for number in numbers.tolist()])
-        features = np.empty((len(rows), self.views[0].shape[1]), dtype=np.float32)
+        features = np.empty((len(rows), *self.views[0].shape[1:]), dtype=np.float32)
         for view, array in enumerate(self.views):
             features[chosen == view] = array[rows[chosen == view]]
         states = torch.from_numpy(dense_states(self.states, rows))

@@ -1,8 +1,12 @@
 """Cached features: the frozen backbone sees every photo once per view, and the head trains on what it gave."""
 
 import hashlib
+import io
 import json
-from collections.abc import Sequence
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +22,13 @@ from tagger.data.catalog import Catalog
 from tagger.data.dataset import PhotoDataset
 from tagger.data.photo import BadPhoto, decoder
 from tagger.data.transforms import Transform
+from tagger.errors import UserError
 
 VIEW_SEED = 0
 """Of the augmented views. Fixed: runs that differ in their seed share the cache."""
+
+MUCH = 2**28
+"""Bytes of a view from which on a run says what it takes."""
 
 
 def cached_views(
@@ -32,10 +40,13 @@ def cached_views(
     workers: int,
     device: torch.device,
 ) -> list[np.ndarray]:
-    """Return the features of all photos, one float16 array (photos, features) per transform, mapped from disk.
+    """Return what the backbone gives of all photos, one float16 array (photos, …) per transform, mapped from disk.
 
     An array is computed if ``folder`` does not have it yet for this backbone, these photos (by content) and this
     transform. It is written beside and renamed, so a killed process leaves no half array.
+
+    Raises:
+        UserError: If the disk has no room for an array.
     """
     folder.mkdir(parents=True, exist_ok=True)
     what = _digest(backbone, catalog)
@@ -61,9 +72,9 @@ def _view(
     with FileLock(path.with_suffix(".lock")):
         if _kept(path) is None:
             data = PhotoDataset(catalog, np.arange(len(catalog)), transform, seed=VIEW_SEED)
-            features = _compute(backbone, data, number, workers=workers, device=device)
             with written_whole(path) as file:
-                np.save(file, features)
+                for part in _array(folder, len(data), _computed(backbone, data, number, workers, device)):
+                    file.write(part)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -76,7 +87,10 @@ def _kept(path: Path) -> np.ndarray | None:
 
 
 @torch.inference_mode()
-def _compute(backbone: nn.Module, data: PhotoDataset, number: int, *, workers: int, device: torch.device) -> np.ndarray:
+def _computed(
+    backbone: nn.Module, data: PhotoDataset, number: int, workers: int, device: torch.device
+) -> Iterator[np.ndarray]:
+    """Yield what the backbone gives of the photos, in their order: all of it at once may not fit into memory."""
     # Channels-last: 1.7 times the photos per second of the default layout for EfficientNet-Lite0 on two CPU cores.
     backbone = backbone.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = [
@@ -84,22 +98,43 @@ def _compute(backbone: nn.Module, data: PhotoDataset, number: int, *, workers: i
         for at in range(0, len(data), 32)
     ]
     loader = DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
-    features: np.ndarray | None = None
     for batch in track(loader, description=f"features, view {number + 1}", total=len(batches)):
         if batch.bad:
             raise BadPhoto(f"{batch.bad[0][1]}; it was readable a moment ago: run again to have it left out")
         images = batch.inputs.to(device, memory_format=torch.channels_last)
-        found = backbone(images).cpu().numpy()
-        if features is None:
-            features = np.empty((len(data), found.shape[1]), dtype=np.float16)
-        features[batch.rows.numpy()] = found
-    assert features is not None  # a catalog has photos
-    return features
+        yield backbone(images).cpu().numpy()
+
+
+def _array(folder: Path, photos: int, parts: Iterator[np.ndarray]) -> Iterator[bytes]:
+    """Yield a file of NumPy's: its header, then the parts of a float16 array (photos, …) as they come."""
+    first = next(parts)
+    shape = (photos, *first.shape[1:])
+    _make_room(shape, folder)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
+    yield header.getvalue()
+    for part in chain([first], parts):
+        yield part.astype("<f2", order="C").tobytes()
+
+
+def _make_room(shape: Sequence[int], folder: Path) -> None:
+    """Say what an array takes where that is much, and refuse one that the disk has no room for."""
+    needed, free = 2 * math.prod(shape), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"a view of {shape[0]} photos takes {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: make "
+            "room, set TAGGER_CACHE to a folder on another disk, keep less of a photo (head.grid, head=linear), or "
+            "keep nothing (regime=head)"
+        )
+    if needed > MUCH:
+        print(f"a view takes {needed / 1e9:.1f} GB under {folder} ({free / 1e9:.0f} GB free)", flush=True)
 
 
 def _digest(backbone: nn.Module, catalog: Catalog) -> str:
     """Return sixteen hex digits of the backbone's weights, the photos' contents in order, and what decodes them."""
     digest = hashlib.sha256(decoder().encode())
+    # What is not among the weights: how many places a side.
+    digest.update(str(getattr(backbone, "grid", "")).encode())
     for name, tensor in backbone.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

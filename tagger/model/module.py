@@ -126,7 +126,7 @@ class TaggerModule(pl.LightningModule):
 
     def logits(self, batch: Batch) -> Tensor:
         """Return the logits (batch, labels) of photos or of cached features."""
-        return self.network.classify(batch.inputs) if batch.inputs.ndim == 2 else self.network(batch.inputs)
+        return self.network.classify(batch.inputs) if batch.inputs.ndim < 4 else self.network(batch.inputs)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))

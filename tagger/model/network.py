@@ -1,19 +1,26 @@
-"""The network: a backbone that turns photos into features and a linear head that turns features into logits."""
+"""The network: a backbone that turns photos into features and a head that turns features into logits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tagger.data.normalisation import Normalisation
+from tagger.model.head import build_head
+from tagger.model.places import Places
 from tagger.model.weights import build_backbone
 
 
 class Network(nn.Module):
     """Photos (batch, 3, height, width) to logits (batch, labels).
 
-    The head starts from Xavier weights and a bias that gives every label the score ``prior``, so that the first steps
-    are not spent on learning that most labels are absent from most photos (Lin et al. 2017, section 4.1).
+    ``head`` holds the name and the settings of a head (see `build_head`); None: linear. It starts from Xavier weights
+    and a bias that gives every label the score ``prior``, so that the first steps are not spent on learning that most
+    labels are absent from most photos (Lin et al. 2017, section 4.1).
+
+    With several ``backbones`` of the same kind, the head gets the features of all of them.
     """
 
     def __init__(
@@ -27,15 +34,23 @@ class Network(nn.Module):
         interpolation: str = "bilinear",
         dropout: float = 0.0,
         prior: float = 0.01,
+        head: Mapping[str, Any] | None = None,
+        backbones: int = 1,
     ) -> None:
         super().__init__()
         self.normalisation = Normalisation(tuple(mean), tuple(std), interpolation)
+        self.backbones = backbones
         self.backbone, features = build_backbone(backbone, weights=weights)
+        if backbones > 1:
+            others = [build_backbone(backbone, weights=weights)[0] for _ in range(backbones - 1)]
+            self.backbone, features = SideBySide([self.backbone, *others]), features * backbones
         if weights is None:
             self.backbone.apply(_xavier)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(features, labels)
-        _xavier(self.head)
+        settings = dict(head or {})
+        if settings.get("name", "linear") != "linear":
+            self.backbone = Places(self.backbone, features, grid=settings.pop("grid", None))
+        self.head = build_head(features, labels, **settings)
         nn.init.constant_(self.head.bias, math.log(prior / (1 - prior)))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -43,8 +58,15 @@ class Network(nn.Module):
         return self.classify(self.backbone(images))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return the logits of backbone features (batch, features)."""
+        """Return the logits of what the backbone gives: (batch, features), or (batch, places, features)."""
         return self.head(self.dropout(features))
+
+
+class SideBySide(nn.ModuleList):
+    """Backbones that see the same photos; their features come one after the other, (batch, backbones · features)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([backbone(images) for backbone in self], dim=1)
 
 
 def _xavier(module: nn.Module) -> None:

@@ -1,9 +1,12 @@
 """The learning curve of a run, kept in its checkpoints so that a resumed run has the whole of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+
+from tagger.tracking.expert import Trained
 
 
 class History(Callback):
@@ -24,6 +27,14 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"step": float(trainer.global_step), "epoch": float(trainer.current_epoch + 1), **metrics})
+
+    def follow(self, experts: Iterable[Trained]) -> None:
+        """Put the curves of networks that were trained one after the other into one."""
+        for expert in experts:
+            before = self.rows[-1]["step"] if self.rows else 0.0
+            self.rows += [row | {"step": before + row["step"]} for row in expert.history]
+            self.bad_photos.update(expert.bad_photos)
+            self.photos += expert.photos
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "bad_photos": self.bad_photos}

@@ -66,11 +66,13 @@ def run_status(logger: Logger) -> Iterator[None]:
 
 
 def deliver(logger: Logger, folder: Path, metrics: dict[str, float], *, step: int) -> None:
-    """Log the final metrics and the folder's files; ``last.ckpt``, which only a resume needs, stays behind."""
+    """Log the final metrics and the folder's files; checkpoints other than ``best.ckpt`` of the run stay behind."""
     logger.log_metrics(metrics, step=step)
     if not isinstance(logger, MLFlowLogger):
         return
     client, run_id = logger.experiment, logger.run_id
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "last.ckpt"):
+    best = folder / "checkpoints" / "best.ckpt"
+    files = (path for path in folder.rglob("*") if path.is_file())
+    for path in sorted(path for path in files if path.suffix != ".ckpt" or path == best):
         parent = path.parent.relative_to(folder).as_posix()
         client.log_artifact(run_id, str(path), None if parent == "." else parent)

@@ -18,7 +18,14 @@ from tagger.model.module import TaggerModule
 from tagger.train import build_module
 
 CONF = Path(__file__).parents[2] / "conf"
-PARTS = {"regime": "everything", "loss": "bce", "optimizer": "adamw", "schedule": "constant", "rules": "none"}
+PARTS = {
+    "head": "linear",
+    "regime": "everything",
+    "loss": "bce",
+    "optimizer": "adamw",
+    "schedule": "constant",
+    "rules": "none",
+}
 
 
 @pytest.fixture

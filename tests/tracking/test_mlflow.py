@@ -152,8 +152,9 @@ def test_what_the_folder_holds_is_delivered_but_for_what_only_a_resume_needs(
     start: Start, config: DictConfig, client: MlflowClient
 ):
     logger, run = start()
-    (run.checkpoints).mkdir()
-    for name in ("report.html", "labels.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+    own = "experts/0_scene/checkpoints/best.ckpt"
+    for name in ("report.html", "labels.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt", own):
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
         (run.path / name).write_text(name)
     with run_status(logger):
         describe_run(logger, config, run)

@@ -1,8 +1,8 @@
 """Labels and the relations between them, as they are used once the file has been read and found right."""
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -81,6 +81,30 @@ class Taxonomy:
             nearest = [parent for near in nearest for parent in self.labels[self.column[near]].parents]
             found |= dict.fromkeys(nearest)
         return tuple(found)
+
+    def only(self, columns: Sequence[int]) -> "Taxonomy":
+        """Return the label system of these labels, in this order, with the relations between them.
+
+        Example:
+            >>> labels = Label("poodle", {}, ("dog", "pet")), Label("dog", {}), Label("pet", {})
+            >>> Taxonomy("mine", labels).only([1, 0]).labels[1].parents
+            ('dog',)
+        """
+        kept = {self.ids[column] for column in columns}
+
+        def within(others: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(other for other in others if other in kept)
+
+        labels = tuple(
+            replace(
+                label,
+                parents=within(label.parents),
+                implies=within(label.implies),
+                excludes=within(label.excludes),
+            )
+            for label in (self.labels[column] for column in columns)
+        )
+        return replace(self, labels=labels)
 
     @cached_property
     def columns(self) -> dict[str, int]:
