@@ -1,11 +1,15 @@
 """The version of the experiment that a search writes, and whether it may write it."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from tagger.errors import UserError
+
+EXPERIMENTS = Path(__file__).parents[3] / "conf" / "experiment"
+"""Those that come with the framework."""
 
 
 def mark_of(search: str) -> str:
@@ -38,7 +42,7 @@ def version_for(path: Path, search: str, *, wanted: str | None) -> str:
     """
     if path.exists() and not is_written_by(path, search):
         raise UserError(f"{path} is there and the search {search} did not write it: name=… gives the search another name")
-    used = _versions(path.parent)
+    used = _versions(EXPERIMENTS) | _versions(path.parent)
     own = used.pop(path.stem, None)
     if wanted is None:
         return own or _next(used.values())
@@ -57,9 +61,8 @@ def _versions(folder: Path) -> dict[str, str]:
     }
 
 
-def _next(versions: object) -> str:
+def _next(versions: Iterable[str]) -> str:
     """Return the next version of the highest major number."""
-    assert hasattr(versions, "__iter__")
     numbers = [tuple(map(int, found.groups())) for text in versions if (found := re.fullmatch(r"v(\d+)\.(\d+)", text))]
     major, minor = max(numbers, default=(0, 0))
     return f"v{major}.{minor + 1}"
