@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig
@@ -20,7 +19,7 @@ from tagger.model.allocation import keep_freed_memory
 from tagger.studies.search.budget import Budget, parse_budget
 from tagger.studies.search.delta import place_words
 from tagger.studies.search.experiment_file import write_experiment
-from tagger.studies.search.findings import Confirmation, Findings, Tried, importances
+from tagger.studies.search.findings import STATES, Confirmation, Findings, Tried, importances
 from tagger.studies.search.page import write_page
 from tagger.studies.search.parent_run import ParentRun
 from tagger.studies.search.readme import write_readme
@@ -68,7 +67,9 @@ def main(config: DictConfig) -> None:
             conclude(settings, search, parent, facts=facts, console=console)
 
 
-def conclude(settings: "Settings", search: Search, parent: ParentRun, *, facts: dict[str, str], console: Console) -> None:
+def conclude(
+    settings: "Settings", search: Search, parent: ParentRun, *, facts: dict[str, str], console: Console
+) -> None:
     """Confirm what was found, write it, and say so; while other processes are still at it, only say what there is."""
     with search.record.concluding() as is_ours:
         alone = is_ours and not search.record.others()
@@ -109,7 +110,7 @@ def findings(
 ) -> Findings:
     """Read what the search has so far."""
     trainings, record = search.trainings, search.record
-    trials = [Tried.of(trial) for trial in record.trials()]
+    trials = [Tried.of(trial) for trial in record.trials(*STATES)]
     start = trainings.start_choice
     is_start = (trial.number for trial in trials if trial.choice == start and trial.state == "finished")
     words = [f"+experiment={settings.name}", *place_words(trainings.words)]
@@ -132,7 +133,7 @@ def findings(
 
 def best_of(record: Record) -> Tried | None:
     """Return the best trial of earlier calls."""
-    done = [trial for trial in map(Tried.of, record.trials()) if trial.state == "finished"]
+    done = [trial for trial in map(Tried.of, record.trials(*STATES)) if trial.state == "finished"]
     return max(done, key=lambda trial: trial.val_map or 0.0, default=None)
 
 

@@ -1,7 +1,7 @@
 """Drawings of a search, as SVG text to put into its page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tagger.pages.drawing import ACCENT, MUTED, SECOND, SETTINGS, svg_text
@@ -21,13 +21,13 @@ def history_chart(found: Findings) -> str:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 2.9), layout="constrained")
+        figure = Figure(figsize=(6.0, 2.7), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="validation mAP")
         _dots(axes, found, lambda trial: trial.number)
         finished = sorted((trial for trial in found.finished), key=lambda trial: trial.number)
         numbers = [trial.number for trial in finished]
         axes.step(numbers, best_so_far(finished), where="post", color=ACCENT, linewidth=1.2)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         _upper_part(axes, found)
         return svg_text(figure, name="history")
 
@@ -38,7 +38,7 @@ def importance_chart(shares: Mapping[str, float]) -> str:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE | {"axes.grid.axis": "x"}):
-        figure = Figure(figsize=(7.6, 0.5 + 0.28 * len(shares)), layout="constrained")
+        figure = Figure(figsize=(6.0, 0.5 + 0.28 * len(shares)), layout="constrained")
         axes = figure.add_subplot()
         names = list(shares)[::-1]
         bars = axes.barh(names, [shares[name] for name in names], color=ACCENT, height=0.6)
@@ -75,6 +75,8 @@ def slice_chart(found: Findings, key: str, number: int) -> str:
             _dots(axes, found, lambda trial: trial.choice.get(key))
             if min(values) > 0 and max(values) / min(values) >= 20:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter("{x:g}")
+                axes.xaxis.set_minor_formatter("")
         else:
             names = list(dict.fromkeys(map(str, values)))
             _dots(axes, found, lambda trial: names.index(str(trial.choice[key])) if key in trial.choice else None)
@@ -96,18 +98,18 @@ def best_so_far(finished: Sequence[Tried]) -> list[float]:
     return [best := max(best, trial.val_map or 0.0) for trial in finished]
 
 
-def _dots(axes: "Axes", found: Findings, place: Any) -> None:
-    """Draw finished trials as dots and pruned ones as crosses, where they have a place."""
-    for state, marker, colour in (("finished", "o", ACCENT), ("pruned", "x", MUTED)):
-        known = [
-            (place(trial), trial.val_map)
-            for trial in found.trials
-            if trial.state == state and trial.val_map is not None and place(trial) is not None
-        ]
-        if known:
-            axes.scatter(*zip(*known, strict=True), s=18, marker=marker, color=colour, linewidths=1)
-    if found.best and place(found.best) is not None:
-        axes.scatter([place(found.best)], [found.best.val_map], s=60, facecolors="none", edgecolors=SECOND, linewidths=1.5)
+def _dots(axes: "Axes", found: Findings, place: Callable[[Tried], Any]) -> None:
+    """Draw finished trials as dots, pruned ones as crosses and a ring around the best, where they have a place."""
+    best = [found.best] if found.best else []
+    looks: list[tuple[list[Tried], dict[str, Any]]] = [
+        (found.finished, {"s": 18, "marker": "o", "color": ACCENT}),
+        ([trial for trial in found.trials if trial.state == "pruned"], {"s": 18, "marker": "x", "color": MUTED}),
+        (best, {"s": 60, "facecolors": "none", "edgecolors": SECOND}),
+    ]
+    for trials, look in looks:
+        known = [trial for trial in trials if trial.val_map is not None and place(trial) is not None]
+        values = [trial.val_map or 0.0 for trial in known]
+        axes.scatter([place(trial) for trial in known], values, linewidths=1, **look)
 
 
 def _upper_part(axes: "Axes", found: Findings) -> None:

@@ -57,14 +57,12 @@ def preface(found: Findings) -> str:
     else:
         seeds = ", ".join(map(str, confirmation.best))
         lines += [
-            f"# Expected: validation mAP {confirmation.best_mean:.4f}, against {confirmation.start_mean:.4f} of where the "
-            "search started",
+            f"# Expected: validation mAP {confirmation.best_mean:.4f}; the start has {confirmation.start_mean:.4f}",
             f"# (means of seeds {seeds}, which chose nothing).",
         ]
     lines += [
-        f"# Trial {best.number} of {counted(found)}: validation mAP {best.val_map:.4f} with seed {found.facts['seed']}, "
-        "optimistic as the best of many.",
-        "# The test fold decided nothing.",
+        f"# Trial {best.number} of {counted(found)}: validation mAP {best.val_map:.4f}",
+        f"# with seed {found.facts['seed']}, optimistic as the best of many. The test fold decided nothing.",
         f"{mark_of(found.name)}: commit {found.facts['commit']}, {found.facts['ended'][:10]}",
         "#",
         f"#   {found.command}",

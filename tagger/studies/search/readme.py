@@ -55,8 +55,8 @@ def confirmed(found: Findings) -> list[str]:
         "",
         "## Again, with seeds that chose nothing",
         "",
-        "The best of many trials is ahead partly by luck. These trainings chose nothing; but they are judged by the photos "
-        "that chose, so on new photos expect somewhat less.",
+        "The best of many trials is ahead partly by luck. These trainings chose nothing; but they are judged by the "
+        "photos that chose, so on new photos expect somewhat less.",
         "",
         f"| seed | trial {found.best.number if found.best else ''} | start |",
         "|--:|--:|--:|",
@@ -93,7 +93,10 @@ def failed(found: Findings) -> list[str]:
         "",
         "## Not judged",
         "",
-        *(f"- trial {trial.number}, {code(shown(found.changed(trial)))}: {' '.join(trial.reason.split())}" for trial in rows),
+        *(
+            f"- trial {trial.number}, {code(shown(found.changed(trial)))}: {' '.join(trial.reason.split())}"
+            for trial in rows
+        ),
     ]
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,9 +61,9 @@ class Record:
         pruner = MedianPruner(n_startup_trials=max(1, startup // 2), n_warmup_steps=WARM_UP)
         with self._all, stored(path):
             # Writers wait for each other.
-            storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 120}})
+            self._storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 120}})
             self.study = optuna.create_study(
-                storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner
+                storage=self._storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner
             )
 
     @contextmanager
@@ -100,21 +99,25 @@ class Record:
                         "same words to go on with it, or name=… to begin another"
                     )
 
-    def begin(self, space: Space, *, start: Mapping[str, Any] | None) -> tuple[optuna.Trial, dict[str, Any]]:
-        """Begin a trial.
+    def queue_start(self, values: Mapping[str, Any]) -> None:
+        """Let the next trial try the start, unless it was tried and did not fail.
 
         Args:
-            space: What it chooses out of.
-            start: What the very first trial tries, if the space holds it.
+            values: Of the parameters that are not fixed.
+        """
+        with self._all, stored(self.path):
+            tried = [trial.state for trial in self.study.get_trials(deepcopy=False) if trial.user_attrs.get("start")]
+            if all(state is TrialState.FAIL for state in tried):
+                self.study.enqueue_trial(dict(values), user_attrs={"start": True})
+
+    def begin(self, space: Space) -> tuple[optuna.Trial, dict[str, Any]]:
+        """Begin a trial: one that waits in the queue, or else one that is proposed.
 
         Returns:
-            The trial and its choice.
+            The trial and what it chose out of the space.
         """
         with self._all, stored(self.path):
             number = len(self.study.get_trials(deepcopy=False))
-            if number == 0 and start is not None:
-                free = {key: value for key, value in start.items() if key not in space.fixed}
-                self.study.enqueue_trial(free)
             # Of its number alone: a search that was cut proposes what it would have proposed anyway, and not the first
             # draws again.
             entropy = np.random.SeedSequence([self.seed, number]).generate_state(1)
@@ -196,18 +199,15 @@ class Record:
             lock.release()
 
     def _cut(self, trial: FrozenTrial, reason: str, *, counts: bool) -> None:
+        kept = {key: value for key, value in trial.user_attrs.items() if key == "start"}
         cuts = trial.user_attrs.get("cuts", 0) + counts
         is_last = cuts > RETRIES
-        self.study._storage.set_trial_user_attr(
-            trial._trial_id, "reason", f"{reason}, for the {cuts}rd time: not tried again" if is_last else reason
-        )
-        self.study._storage.set_trial_user_attr(trial._trial_id, "cut", True)
+        said = f"{reason}, {cuts} times: not tried again" if is_last else reason
+        for key, value in (("reason", said), ("cut", True)):
+            self._storage.set_trial_user_attr(trial._trial_id, key, value)
         self.study.tell(trial.number, state=TrialState.FAIL)
         if not is_last:
-            with warnings.catch_warnings():
-                # Of a trial that was cut while it chose: the rest is drawn.
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self.study.enqueue_trial(trial.params, user_attrs={"cuts": cuts})
+            self.study.enqueue_trial(trial.params, user_attrs={**kept, "cuts": cuts})
 
     def _is_cut(self, trial: FrozenTrial) -> bool:
         owner = trial.user_attrs.get("owner")
@@ -245,9 +245,9 @@ def stored(path: Path) -> Iterator[None]:
         # Optuna lets what SQLAlchemy raises while it opens a file pass.
         if not type(error).__module__.startswith("sqlalchemy"):
             raise
-        raise UserError(f"the trials in {path} cannot be read: {_first_line(error)}; storage=… names another file") from (
-            error
-        )
+        raise UserError(
+            f"the trials in {path} cannot be read: {_first_line(error)}; storage=… names another file"
+        ) from (error)
 
 
 def _first_line(error: BaseException) -> str:

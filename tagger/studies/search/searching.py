@@ -55,12 +55,14 @@ class Search:
             UserError: If the data, the storage or the start fail, or too many trials in a row.
         """
         began = time.monotonic()
-        inside = self.trainings.start_is_inside()
-        start = self.trainings.start_choice if inside else None
+        if self.trainings.start_is_inside():
+            fixed = self.trainings.space.fixed
+            start = self.trainings.start_choice.items()
+            self.record.queue_start({key: value for key, value in start if key not in fixed})
         while not self.stopping.asked:
             if not budget.is_left(trials=self.record.judged(), seconds=time.monotonic() - began):
                 return
-            trial, choice = self.record.begin(self.trainings.space, start=start)
+            trial, choice = self.record.begin(self.trainings.space)
             if ended := self._try(trial, choice):
                 self.told(Tried.of(ended))
 
@@ -108,19 +110,19 @@ class Search:
             self.record.give_up(trial)
             raise
         except Exception as error:
-            return self._failed(trial, error, seconds=time.monotonic() - began)
+            return self._failed(trial, choice, error, seconds=time.monotonic() - began)
         self.failures = 0
         return self.record.finish(trial, judged)
 
-    def _failed(self, trial: optuna.Trial, error: Exception, *, seconds: float) -> FrozenTrial:
+    def _failed(self, trial: optuna.Trial, choice: dict[str, Any], error: Exception, *, seconds: float) -> FrozenTrial:
         """Record a failure, which another choice may not have; end the search when it looks as if all had it."""
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
         reason = f"{cause}" if isinstance(cause, UserError) else f"{type(cause).__name__}: {cause}"
         logging.getLogger(__name__).debug("trial %d failed", trial.number, exc_info=error)
         ended = self.record.fail(trial, reason, seconds=seconds)
         self.failures += 1
-        if trial.number == 0 and not isinstance(cause, NotFiniteLossError):
-            raise UserError(f"the first trial, of the settings as typed, failed: {reason}") from error
+        if choice == self.trainings.start_choice and not isinstance(cause, NotFiniteLossError):
+            raise UserError(f"the settings as typed, which are the start, cannot be trained: {reason}") from error
         if self.failures >= FAILURES:
             raise UserError(f"{FAILURES} trials failed one after the other, the last because: {reason}") from error
         return ended

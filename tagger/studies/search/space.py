@@ -112,8 +112,8 @@ class Space:
         """Return the space with the parameters fixed that words of the command give a value.
 
         Example:
-            >>> space = Space("mine", Path("mine.yaml"), (Parameter("loss", CategoricalDistribution(("bce", "focal"))),))
-            >>> space.fixed_by(["loss=focal", "data=corel5k"]).fixed
+            >>> loss = Parameter("loss", CategoricalDistribution(("bce", "focal")))
+            >>> Space("mine", Path("mine.yaml"), (loss,)).fixed_by(["loss=focal", "data=corel5k"]).fixed
             {'loss': 'focal'}
         """
         typed = {key_of(word): typed_value(word) for word in words if key_of(word) in self.keys}
@@ -160,16 +160,16 @@ def read_space(name: str) -> Space:
     if not isinstance(tree, dict) or not tree:
         raise UserError(f"{path}: a space lists settings by key, such as 'optimizer.lr: {{low: 1.0e-4, high: 1.0e-2}}'")
     parameters: list[Parameter] = []
-    for key, settings in tree.items():
+    for key, settings in ((str(key), settings) for key, settings in tree.items()):
         try:
-            parameters.append(_parameter(str(key), settings, earlier=parameters))
+            parameters.append(_parameter(key, settings, earlier=parameters))
         except ValueError as error:
             raise UserError(f"{path}: {key}: {error}") from None
     return Space(path.stem, path, tuple(parameters))
 
 
 def _parameter(key: str, settings: Any, *, earlier: Sequence[Parameter]) -> Parameter:
-    known = ("choices", "low", "high", "log", "step", "when")
+    known = ["choices", "low", "high", "log", "step", "when"]
     if not isinstance(settings, dict):
         raise ValueError(f"expected {{choices: […]}} or {{low: …, high: …}}, got {settings!r}")
     for name in settings:
@@ -199,7 +199,9 @@ def _conditions(when: Any, earlier: Sequence[Parameter]) -> dict[str, tuple[Any,
 def _distribution(settings: Mapping[str, Any]) -> Distribution:
     if "choices" in settings:
         if len(settings) > 1:
-            raise ValueError(f"choices stand alone, without {', '.join(name for name in settings if name != 'choices')}")
+            raise ValueError(
+                f"choices stand alone, without {', '.join(name for name in settings if name != 'choices')}"
+            )
         return CategoricalDistribution(_choices(settings["choices"]))
     for end in ("low", "high"):
         value = settings.get(end)
@@ -219,7 +221,7 @@ def _distribution(settings: Mapping[str, Any]) -> Distribution:
     if step is not None and not math.isclose((high - low) / step, round((high - low) / step), abs_tol=1e-6):
         raise ValueError(f"steps of {step} from {low} do not end at {high}")
     if all(isinstance(value, int) for value in (low, high, step or 1)):
-        return IntDistribution(low, high, log=log, step=step or 1)
+        return IntDistribution(low, high, log=log, step=int(step or 1))
     return FloatDistribution(float(low), float(high), log=log, step=step)
 
 

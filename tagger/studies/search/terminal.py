@@ -38,7 +38,9 @@ class Teller:
         goes_on = f"goes on after {before} trials" if before else "begins"
         self.console.print(Text(f"{name} {goes_on}, budget {budget}; its trials are kept in {visible(str(storage))}"))
         if not self.trainings.start_is_inside():
-            self.console.print("the start is not in the space: it is trained only to confirm what is found", style="dim")
+            self.console.print(
+                "the start is not in the space: it is no trial, and trained only to confirm", style="dim"
+            )
 
     def tell(self, trial: Tried) -> None:
         """Say what became of a trial."""

@@ -17,7 +17,19 @@ from tagger.studies.search.space import Parameter, Space
 from tagger.studies.search.words import key_of
 from tagger.tracking.run_folder import flatten
 
-MACHINE = ("cache", "runs", "logger", "checkpoint_minutes", "plan", "resume", "name", "version", "seed", "data.workers")
+MACHINE = (
+    "cache",
+    "runs",
+    "logger",
+    "checkpoint_minutes",
+    "plan",
+    "resume",
+    "name",
+    "version",
+    "seed",
+    "data.workers",
+    "data.root",
+)
 """Settings that change no figure, or that the search gives itself."""
 
 
@@ -105,7 +117,8 @@ class Trainings:
 
     def settings(self) -> list[str]:
         """Return the start's settings as lines, without those that change no figure: by them two searches compare."""
-        tree = OmegaConf.to_container(self.start(seed=0), resolve=True)
+        # Not resolved: where the photos lie does not matter, and which they are is another fact of the search.
+        tree = OmegaConf.to_container(self.start(seed=0))
         leaves = {name: value for name, value in flatten(tree) if not _is_of(name, MACHINE)}
         return [f"{name}: {value}" for name, value in sorted(leaves.items())]
 

@@ -41,7 +41,7 @@ def version_for(path: Path, search: str, *, wanted: str | None) -> str:
         UserError: If the file is there and another wrote it, or the version is used.
     """
     if path.exists() and not is_written_by(path, search):
-        raise UserError(f"{path} is there and the search {search} did not write it: name=… gives the search another name")
+        raise UserError(f"{path} is there and the search {search} did not write it: give the search another name=…")
     used = _versions(EXPERIMENTS) | _versions(path.parent)
     own = used.pop(path.stem, None)
     if wanted is None:
@@ -50,15 +50,12 @@ def version_for(path: Path, search: str, *, wanted: str | None) -> str:
         raise UserError(f"version={wanted}: a version is like v4.0")
     for name, version in used.items():
         if version == wanted:
-            raise UserError(f"version={wanted}: the experiment {name} has it; the next free one is {_next(used.values())}")
+            raise UserError(f"version={wanted}: the experiment {name} has it; {_next(used.values())} is free")
     return wanted
 
 
 def _versions(folder: Path) -> dict[str, str]:
-    return {
-        path.stem: str(OmegaConf.load(path).get("version", ""))  # type: ignore[union-attr]
-        for path in sorted(folder.glob("*.yaml"))
-    }
+    return {path.stem: str(OmegaConf.select(OmegaConf.load(path), "version")) for path in sorted(folder.glob("*.yaml"))}
 
 
 def _next(versions: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from tagger.config import SearchConfig, TrainConfig, as_typed
 from tagger.errors import UserError
 
 OWN = tuple(field.name for field in fields(SearchConfig))
-"""The search's settings. ``name``, ``version`` and ``seed`` are settings of training too: here they are the search's."""
+"""The search's settings; ``name``, ``version`` and ``seed``, which training has too, are the search's here."""
 
 TRAINING = tuple(field.name for field in fields(TrainConfig))
 
