@@ -111,7 +111,7 @@ def test_a_version_is_new(tmp_path: Path):
     path = tmp_path / "found_mine.yaml"
     with pytest.raises(UserError, match=r"version=v1\.0: the experiment baseline has it; v\d+\.\d+ is free"):
         version_for(path, "found_mine", wanted="v1.0")
-    with pytest.raises(UserError, match="version=4: a version is like v4.0"):
+    with pytest.raises(UserError, match=r"version=4: a version is like v4\.0"):
         version_for(path, "found_mine", wanted="4")
     assert version_for(path, "found_mine", wanted="v9.7") == "v9.7"
     (tmp_path / "other.yaml").write_text("version: v9.9")

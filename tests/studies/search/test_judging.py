@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 def small(colours: Callable[..., Path], trainings: Callable[..., Trainings]) -> Trainings:
     """Trainings of seconds, on forty plain photos."""
     root = colours(40)
-    network = ["network=timm", "network.backbone=test_efficientnet", "network.weights=null", "regime.views=1"]
+    network = ["network=timm", "network.backbone=resnet10t", "network.weights=null", "regime.views=1"]
     data = ["data=folder", "data.source.folder=colours", f"data.root={root}", f"data.taxonomy={root / 'colours.yaml'}"]
     return trainings(*data, *network, "data.size=32", "data.batch_size=8", "data.workers=0", "trainer.max_epochs=10")
 
