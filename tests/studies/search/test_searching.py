@@ -94,7 +94,9 @@ def test_a_start_that_cannot_be_trained_ends_the_search_and_is_tried_again_by_th
     def broken(config: DictConfig) -> float:
         raise RuntimeError("no such backbone")
 
-    with pytest.raises(UserError, match="the settings as typed, which are the start, .*RuntimeError: no such backbone"):
+    with pytest.raises(
+        UserError, match=r"the settings as typed, which are the start, .*RuntimeError: no such backbone"
+    ):
         search(figure=broken).run(Budget(trials=3))
     made = search()
     made.run(Budget(trials=1))
