@@ -115,6 +115,26 @@ class ServeConfig:
     max_megabytes: float = MISSING
 
 
+@dataclass
+class SearchConfig:
+    """Root of ``conf/search.yaml``."""
+
+    # {file: name or path}: of a plain word Hydra would think that it chooses an option of the group conf/space
+    space: Any = MISSING
+    # A number of trials or a time
+    budget: Any = MISSING
+    name: str | None = None
+    version: str | None = None
+    seed: int = MISSING
+    confirm: int = MISSING
+    startup: int = MISSING
+    prune: bool = MISSING
+    storage: str | None = None
+    output: str | None = None
+    experiments: str = MISSING
+    words: list[str] = field(default_factory=list)
+
+
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -153,3 +173,4 @@ ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
 ConfigStore.instance().store(name="export_schema", node=ExportConfig)
 ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
 ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
+ConfigStore.instance().store(name="search_schema", node=SearchConfig)

@@ -70,21 +70,15 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     experts = instantiate(config.experts).divide(data.taxonomy)
-    network = build_network(config, len(data.taxonomy), experts=len(experts))
-    data.prepare(network.normalisation)
-    looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
-    module = build_module(config, data, network, looking)
-    # A misspelled setting of the optimizer speaks up now and not after the features are cached.
-    module.optimizer_factory(network)
+    module, looking = assemble(config, data, experts=len(experts))
     facts = run_facts(config, data)
     logger = build_logger(config, run, facts)
     thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
-    trainer = build_trainer(config, run, logger, [thresholds, fusing, audit, test, history])
+    ours = [thresholds, fusing, audit, test, history, progress_bar(), StopCleanly(run.checkpoints / "last.ckpt")]
+    trainer = build_trainer(config, run, logger, ours)
     with run_status(logger):
-        unmapped = looking.look(data) if looking else {}
-        if module.regime.cached:
-            data.cache_features(network.backbone, module.regime.views, trainer.strategy.root_device)
+        unmapped = see_photos(data, module, looking, trainer.strategy.root_device)
         describe_run(logger, config, run)
         fit_started, trained = time.monotonic(), list[Trained]()
         if experts:
@@ -93,7 +87,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
         else:
             trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
         fit_seconds = time.monotonic() - fit_started
-        val_map = evaluate_best(trainer, module, data, run, fusing, audit)
+        val_map = settle_best(trainer, module, data, run, fusing, audit)
+        trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
             result.metrics.update(
@@ -132,6 +127,31 @@ def build_data(config: DictConfig) -> PhotoData:
     cache = Path(config.cache).expanduser().absolute()
     # Partial: Hydra would turn a dataclass among the arguments into a config.
     return instantiate(config.data, _partial_=True)(cache=cache, seed=config.seed, sampler=instantiate(config.sampler))
+
+
+def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, Looking | None]:
+    """Build what Lightning trains and the detector that looks for objects beside it; no photo is looked at yet."""
+    network = build_network(config, len(data.taxonomy), experts=experts)
+    data.prepare(network.normalisation)
+    looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
+    module = build_module(config, data, network, looking)
+    # A misspelled setting of the optimizer speaks up now and not after the features are cached.
+    module.optimizer_factory(network)
+    return module, looking
+
+
+def see_photos(
+    data: PhotoData, module: TaggerModule, looking: Looking | None, device: torch.device
+) -> Mapping[str, int]:
+    """Let the detector and a backbone whose features are cached see the photos once.
+
+    Returns:
+        What `Looking.look` does: the detector's classes that mean no label.
+    """
+    unmapped = looking.look(data) if looking else {}
+    if module.regime.cached:
+        data.cache_features(module.network.backbone, module.regime.views, device)
+    return unmapped
 
 
 def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Network:
@@ -183,25 +203,22 @@ def build_loss(config: DictConfig, data: PhotoData) -> nn.Module:
     return WeighedLoss(loss, ByReplication(data.label_factors, pooling=data.sampler.pooling, mean=mean))
 
 
-def build_trainer(config: DictConfig, run: RunFolder, logger: Logger, callbacks: list[Callback]) -> pl.Trainer:
+def build_trainer(config: DictConfig, run: RunFolder, logger: Logger | None, ours: Sequence[Callback]) -> pl.Trainer:
     """Build Lightning's trainer with our callbacks and the configured ones."""
     keep: dict[str, Any] = {"dirpath": run.checkpoints, "enable_version_counter": False}
-    bar = progress_bar()
     everything = [
-        *callbacks,
+        *ours,
         *(instantiate(callback) for callback in config.callbacks.values()),
-        bar,
-        LearningRateMonitor(logging_interval="step"),
+        *([LearningRateMonitor(logging_interval="step")] if logger else []),
         ModelCheckpoint(filename="best", monitor="val/map", mode="max", **keep),
         ModelCheckpoint(filename="last", every_n_epochs=1, **keep),
         ModelCheckpoint(filename="last", train_time_interval=timedelta(minutes=config.checkpoint_minutes), **keep),
-        StopCleanly(run.checkpoints / "last.ckpt"),
     ]
     return instantiate(
         config.trainer,
-        logger=logger,
+        logger=logger or False,
         callbacks=everything,
-        enable_progress_bar=isinstance(bar, RichProgressBar),
+        enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in everything),
         default_root_dir=str(run.path),
     )
 
@@ -278,7 +295,7 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
     }
 
 
-def evaluate_best(  # noqa: PLR0917 - all of it is needed
+def settle_best(  # noqa: PLR0917 - all of it is needed
     trainer: pl.Trainer,
     module: TaggerModule,
     data: PhotoData,
@@ -286,7 +303,7 @@ def evaluate_best(  # noqa: PLR0917 - all of it is needed
     fusing: FuseDetector,
     audit: AuditRules,
 ) -> float:
-    """Load the best epoch's weights, settle fusion, rules and thresholds on validation, score the test fold.
+    """Load the best epoch's weights and settle fusion, rules and thresholds on validation; nothing sees the test fold.
 
     Returns:
         The validation mAP.
@@ -313,9 +330,7 @@ def evaluate_best(  # noqa: PLR0917 - all of it is needed
         module.on_save_checkpoint(best)
         with written_whole(run.checkpoints / "best.ckpt") as file:
             torch.save(best, file)
-    val_map = trainer.callback_metrics["val/map"].item()
-    trainer.test(module, data, verbose=False)
-    return val_map
+    return trainer.callback_metrics["val/map"].item()
 
 
 def measure(data: PhotoData, contract: Contract, test: Scored) -> Outcome:

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.config import as_typed
 from tagger.model.module import TaggerModule
+from tagger.studies.search.words import as_hydra_takes, divided
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder
@@ -163,7 +164,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve)\b([^`\n&]*)", text))
+    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve|search)\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found
@@ -176,6 +177,10 @@ def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
     # Behind two spaces a page may say what the command does.
     typed = re.split(r"\s{2,}(?=\S)", words.rstrip())[0]
     words = [word for word in shlex.split(typed, comments=True) if not word.startswith("-")]
+    if verb == "search":
+        own, training = divided(words)
+        compose("train", overrides=training)
+        words = as_hydra_takes(own, training)
     compose(verb, overrides=as_typed(words, *PATHS.get(verb, ())))
 
 

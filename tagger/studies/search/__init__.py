@@ -1,0 +1,1 @@
+"""Settings that nobody typed: proposed by Optuna, judged on validation, written as an experiment."""

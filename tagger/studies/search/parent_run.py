@@ -1,0 +1,85 @@
+"""The search as one run in MLflow: its trials are steps of ``val/map``, its files artifacts."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import MLFlowLogger
+
+from tagger.studies.search.findings import Findings, Tried
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class ParentRun:
+    """A run that several calls write to, or none where the logger is not MLflow's."""
+
+    client: "MlflowClient | None" = None
+    run_id: str | None = None
+
+    @classmethod
+    def open(cls, logger: DictConfig, name: str, facts: Mapping[str, str], *, run_id: str | None) -> "ParentRun":
+        """Begin a run, or go on with that of an earlier call.
+
+        Args:
+            logger: The group of the training that the command describes.
+            name: Of the search.
+            facts: Its tags.
+            run_id: Of the run of an earlier call; None: there is none.
+        """
+        if not logger._target_.endswith("MLFlowLogger"):
+            return cls()
+        tags = {**facts, "kind": "search"}
+        built: MLFlowLogger = instantiate(logger, run_name=name, tags=tags, run_id=run_id)
+        # The logger asks for the run, and makes it if there is none, when its id is asked for.
+        return cls(built.experiment, built.run_id)
+
+    @contextmanager
+    def status(self) -> Iterator[None]:
+        """Keep the run's status true: RUNNING inside, FAILED or KILLED when it is left by an error."""
+        self._set_status("RUNNING")
+        try:
+            yield
+        except BaseException as error:
+            self._set_status("FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        self._set_status("FINISHED")
+
+    def log(self, trial: Tried, best: Tried | None) -> None:
+        """Log what a trial came to, with its number as the step."""
+        if not self.client or not self.run_id or trial.val_map is None:
+            return
+        name = "val/map" if trial.state == "finished" else "val/map_pruned"
+        self.client.log_metric(self.run_id, name, trial.val_map, step=trial.number)
+        if best and best.val_map is not None:
+            self.client.log_metric(self.run_id, "val/map_best", best.val_map, step=trial.number)
+
+    def deliver(self, found: Findings, output: Path, experiment: Path | None) -> None:
+        """Log the best settings as tags, the figures, and the files.
+
+        Tags and not parameters: a later call may find others, and MLflow's parameters never change.
+        """
+        if not self.client or not self.run_id:
+            return
+        for key, value in (found.best.choice if found.best else {}).items():
+            self.client.set_tag(self.run_id, f"best.{key}", str(value))
+        figures = {f"trials/{state}": float(found.count(state)) for state in ("finished", "pruned", "failed", "cut")}
+        if found.confirmation:
+            figures |= {
+                "val/map_confirmed": found.confirmation.best_mean,
+                "val/map_confirmed_start": found.confirmation.start_mean,
+            }
+        for name, value in figures.items():
+            self.client.log_metric(self.run_id, name, value)
+        for path in [output / "README.md", output / "report.html", *([experiment] if experiment else [])]:
+            self.client.log_artifact(self.run_id, str(path))
+
+    def _set_status(self, status: str) -> None:
+        if self.client and self.run_id:
+            self.client.update_run(self.run_id, status=status)
