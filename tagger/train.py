@@ -78,6 +78,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
         unmapped = looking.look(data) if looking else {}
         if module.regime.cached:
             data.cache_features(network.backbone, module.regime.views, trainer.strategy.root_device)
+        if trainer.is_global_zero:
+            run.remember(facts=facts)
         describe_run(logger, config, run)
         fit_started = time.monotonic()
         trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
@@ -105,7 +107,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 detector=fusing.choices,
                 unmapped=unmapped,
                 audit=audit.effects or [],
-                photos=data.names(test.scored.rows),
+                photos=data.places(test.scored.rows),
                 history=history.rows,
                 bad_photos=[*data.rejected, *history.bad_photos.items()],
                 facts=facts,
