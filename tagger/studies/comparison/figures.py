@@ -1,0 +1,232 @@
+"""What is measured of a run, under every set of photo weights at once; the first set is the data themselves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tagger.data.states import PRESENT, UNKNOWN
+from tagger.studies.comparison.runs import Run
+from tagger.studies.comparison.weighted import steps
+from tagger.tags.histogram import MAX_BINS, score_edges
+from tagger.tags.metrics import tiers
+
+Floats = NDArray[np.floating]
+
+TITLES = {
+    "map": "mAP",
+    "map_head": "… head (≥ 100 training photos)",
+    "map_medium": "… medium (20 to 99)",
+    "map_tail": "… tail (< 20)",
+    "precision_at_matched_recall": "precision at the baseline's recall",
+    "precision_at_recall_50": "precision at recall 0.5",
+    "micro_f1": "micro F1 at the fitted thresholds",
+    "macro_f1": "macro F1 at the fitted thresholds",
+    "top5_precision": "five tags a photo: precision",
+    "top5_recall": "… recall",
+    "top5_f1": "… F1",
+}
+"""Every figure with an interval, and what a table calls it."""
+
+COUNTS = {
+    "top5_labels_found": "… labels found (N+)",
+    "labels_reaching": "labels whose target is reached on validation",
+    "labels_certified": "… certified",
+    "labels_reaching_test": "labels at precision 0.9 and recall 0.5 on the test photos",
+}
+"""Every figure that counts labels: it has no interval, only a mean over seeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class TestFold:
+    """What all runs are measured on."""
+
+    __test__ = False  # pytest takes every class called Test… for a test
+
+    present: NDArray[np.bool_]
+    """(photos, labels)"""
+    counting: NDArray[np.float32]
+    """What a photo counts for if a label is given to it: 1, or where nobody knows what unknown weighs;
+    (photos, labels)."""
+    weights: NDArray[np.float32]
+    """Of every photo in every set, (photos, sets)."""
+    train_counts: NDArray[np.int64]
+    """Training photos of every label, (labels,)."""
+
+    @classmethod
+    def of(cls, run: Run, weights: NDArray[np.float32]) -> "TestFold":
+        """Return the test fold as a run weighed what is unknown."""
+        counting = np.where(run.states == UNKNOWN, run.unknown[:, None], np.float32(1))
+        counts = np.array([label.train_count for label in run.labels])
+        return cls(run.states == PRESENT, counting, weights, counts)
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Labels whose ranking can be measured: with a training photo, a test photo and others to rank below it."""
+        negatives = (self.counting * ~self.present).sum(axis=0)
+        return (self.train_counts > 0) & self.present.any(axis=0) & (negatives > 0)
+
+    @property
+    def tiers(self) -> dict[str, NDArray[np.bool_]]:
+        """The counted labels by number of training photos."""
+        groups = tiers(torch.from_numpy(self.train_counts))
+        return {f"map_{name}": getattr(groups, name).numpy() & self.counted for name in ("head", "medium", "tail")}
+
+
+@dataclass(frozen=True, eq=False)
+class Tagged:
+    """What tags come to; float64, (labels, sets)."""
+
+    found: Floats
+    """Weight of the photos rightly given each label."""
+    tagged: Floats
+    positives: Floats
+
+    @classmethod
+    def of(cls, given: NDArray[np.bool_], fold: TestFold, counting: Floats) -> "Tagged":
+        """Return what these tags, (photos, labels), come to when a photo counts so much, (photos, labels)."""
+
+        def total(mask: Floats | NDArray[np.bool_]) -> Floats:
+            return (mask.astype(np.float32).T @ fold.weights).astype(np.float64)
+
+        return cls(total(given & fold.present), total(given * counting), total(fold.present))
+
+    @property
+    def recall(self) -> Floats:
+        """Share of the photos with each label that got it; 0 where no photo has it."""
+        return _ratio(self.found, self.positives)
+
+    def f1(self) -> Floats:
+        """Harmonic mean of precision and recall of every label."""
+        return _ratio(2 * self.found, self.tagged + self.positives)
+
+    def micro_f1(self) -> Floats:
+        """… of all labels together, (sets,)."""
+        return _ratio(2 * self.found.sum(0), self.tagged.sum(0) + self.positives.sum(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The figures of a run or, as a mean over seeds, of a version."""
+
+    figures: dict[str, Floats]
+    """By the names of ``TITLES``; each (sets,)."""
+    counts: dict[str, float]
+    """By the names of ``COUNTS``."""
+    ap: Floats
+    """(labels, sets); NaN for labels that do not count."""
+    matched: Floats
+    """Precision at the baseline's recall, (labels, sets); NaN where there is none to match."""
+
+
+def given_tags(run: Run) -> NDArray[np.bool_]:
+    """Return what the fitted thresholds tag, (photos, labels).
+
+    ``labels.csv`` has six digits of a threshold: the edge of the histogram that it was fitted on is the nearest one.
+    """
+    edges = score_edges(MAX_BINS).numpy()
+    thresholds = np.array([label.threshold for label in run.labels])
+    above = np.searchsorted(edges, thresholds).clip(1, len(edges) - 1)
+    nearest = np.where(thresholds - edges[above - 1] < edges[above] - thresholds, edges[above - 1], edges[above])
+    # A label that is never given has the threshold 2.
+    return run.scores >= np.where(thresholds > 1, 2, nearest).astype(np.float32)
+
+
+def recalls(run: Run, fold: TestFold) -> Floats:
+    """Return the recall of every label at the fitted thresholds, (labels, sets)."""
+    return Tagged.of(given_tags(run), fold, fold.counting).recall
+
+
+def measure(run: Run, fold: TestFold, *, recall: Floats) -> Measured:
+    """Measure a run.
+
+    Args:
+        run: Its scores and thresholds.
+        fold: What it is measured on.
+        recall: Of every label, to read its precision at, (labels, sets); 0: the label has none to match.
+    """
+    ap, halfway, matched = _rankings(run, fold, recall)
+    tags = Tagged.of(given_tags(run), fold, fold.counting)
+    figures = {
+        "map": _mean(ap[fold.counted]),
+        **{name: _mean(ap[labels]) for name, labels in fold.tiers.items()},
+        "precision_at_matched_recall": _mean(matched[fold.counted]),
+        "precision_at_recall_50": _mean(halfway[fold.counted]),
+        "micro_f1": tags.micro_f1(),
+        "macro_f1": _mean(tags.f1()[_has_both(fold)]),
+    }
+    figures |= _five_tags(run, fold)
+    return Measured(figures, _counts(run, tags), ap, matched)
+
+
+def mean_over_seeds(runs: list[Measured], shares: Floats) -> Measured:
+    """Return the mean of the runs of a version, in which each has its share, (seeds, sets)."""
+
+    def mean(values: list[Floats]) -> Floats:
+        return np.einsum("s...r,sr->...r", np.stack(values), shares)
+
+    figures = {name: mean([run.figures[name] for run in runs]) for name in runs[0].figures}
+    counts = {name: float(np.mean([run.counts[name] for run in runs])) for name in runs[0].counts}
+    return Measured(figures, counts, mean([run.ap for run in runs]), mean([run.matched for run in runs]))
+
+
+def _rankings(run: Run, fold: TestFold, recall: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return average precision, precision at recall 0.5 and at ``recall``, each (labels, sets)."""
+    ap, halfway, matched = np.full((3, len(run.labels), fold.weights.shape[1]), np.nan)
+    for label in np.flatnonzero(fold.counted):
+        ranking = steps(run.scores[:, label], fold.present[:, label], fold.counting[:, label], fold.weights)
+        ap[label] = ranking.average_precision()
+        halfway[label] = ranking.precision_at(0.5)
+        matched[label] = np.where(recall[label] > 0, ranking.precision_at(recall[label]), np.nan)
+    return ap, halfway, matched
+
+
+def _has_both(fold: TestFold) -> NDArray[np.bool_]:
+    """Return the labels with test photos that carry them and others: what a mean F1 is taken over."""
+    return fold.present.any(axis=0) & ((fold.counting * ~fold.present).sum(axis=0) > 0)
+
+
+def _five_tags(run: Run, fold: TestFold) -> dict[str, Floats]:
+    """Return the figures of the annotation literature; whatever is not present counts as wrong, unknown or not."""
+    if run.scores.shape[1] < 5 or not fold.present.any():
+        return {}
+    best = np.argsort(-run.scores, axis=1, kind="stable")[:, :5]
+    given = np.zeros(run.scores.shape, dtype=bool)
+    np.put_along_axis(given, best, True, axis=1)
+    tags = Tagged.of(given, fold, np.ones(1, np.float32))
+    counted = fold.present.any(axis=0)
+    precision = _mean(_ratio(tags.found, tags.tagged)[counted])
+    recall = _mean(tags.recall[counted])
+    return {
+        "top5_precision": precision,
+        "top5_recall": recall,
+        "top5_f1": _ratio(2 * precision * recall, precision + recall),
+    }
+
+
+def _counts(run: Run, tags: Tagged) -> dict[str, float]:
+    verdicts = [label.verdict for label in run.labels]
+    precision, recall = _ratio(tags.found[:, 0], tags.tagged[:, 0]), tags.recall[:, 0]
+    counts = {
+        "labels_reaching": float(verdicts.count("met") + verdicts.count("certified")),
+        "labels_certified": float(verdicts.count("certified")),
+        "labels_reaching_test": float(((precision >= 0.9) & (recall >= 0.5)).sum()),
+    }
+    found = run.metrics.get("test/top5_labels_found")
+    return counts if found is None else {"top5_labels_found": found} | counts
+
+
+def _mean(values: Floats) -> Floats:
+    """Return the mean over labels of what is there, (sets,); NaN where nothing is."""
+    there = ~np.isnan(values)
+    return np.divide(
+        np.where(there, values, 0).sum(0),
+        there.sum(0),
+        out=np.full(values.shape[1], np.nan),
+        where=there.any(axis=0),
+    )
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
