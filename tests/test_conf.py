@@ -163,7 +163,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve)\b([^`\n&]*)", text))
+    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve|compare)\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found

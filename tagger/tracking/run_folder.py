@@ -80,7 +80,7 @@ def provenance() -> dict[str, str]:
     command = " ".join(["python -m tagger.train", *sys.argv[1:]])
     return {
         "command": command,
-        "commit": _commit(),
+        "commit": commit_of_code(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
@@ -148,7 +148,9 @@ def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return [leaf for key, value in tree.items() for leaf in flatten(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
-def _commit() -> str:
+def commit_of_code() -> str:
+    """Return the commit of this code, with ``+`` if it was edited since; ``unknown`` outside of git."""
+
     def git(*words: str) -> str:
         where = Path(__file__).parent
         return subprocess.run(["git", *words], cwd=where, capture_output=True, text=True, check=True).stdout.strip()

@@ -70,9 +70,7 @@ def _sets(one: Sequence[str], other: Sequence[str]) -> str:
 
 
 def _settings_that_differ(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
-    before, after = (
-        dict(flatten({group: run.config.get(group) for group in SEEDED})) for run in (one, other)
-    )
+    before, after = (dict(flatten({group: run.config.get(group) for group in SEEDED})) for run in (one, other))
     for name in sorted({*before, *after} - set(PLACES)):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)

@@ -46,6 +46,11 @@ class Difference:
         """What may be said of it: ``better``, ``worse``, or ``no difference shown`` where the interval holds 0."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -163,8 +168,8 @@ def compare(
     check_comparable(runs, baseline=baseline)
     rng = np.random.default_rng(settings.seed)
     first = runs[baseline][0]
-    weights = photo_weights(len(first.photos), resamples=settings.resamples, rng=rng)
-    fold = TestFold.of(first, weights)
+    weights, others = (photo_weights(len(first.photos), resamples=settings.resamples, rng=rng) for _ in range(2))
+    fold = TestFold.of(first, weights, others)
     shares = _shares(runs, baseline=baseline, resamples=settings.resamples, rng=rng)
     recall = np.einsum("slr,sr->lr", np.stack([recalls(run, fold) for run in runs[baseline]]), shares[baseline])
     single = {version: [measure(run, fold, recall=recall) for run in same] for version, same in runs.items()}
@@ -219,9 +224,7 @@ def _shares(
     return shares
 
 
-def _figures(
-    single: Sequence[Measured], mean: Measured, baseline: Measured, *, is_baseline: bool
-) -> dict[str, Figure]:
+def _figures(single: Sequence[Measured], mean: Measured, baseline: Measured, *, is_baseline: bool) -> dict[str, Figure]:
     figures = {}
     for name in TITLES:
         if name not in mean.figures or np.isnan(mean.figures[name][0]):
@@ -263,7 +266,7 @@ def _changes(
     p = p_values(differences)
     stands = np.zeros(len(asked), dtype=bool)
     stands[asked] = discoveries(p[asked], rate=settings.false_discovery_rate)
-    chosen = _most_moved(differences[:, 0], among=stands, others=asked, count=settings.moved)
+    chosen = most_moved(differences[:, 0], stands=stands, asked=asked, count=settings.moved)
     changes = []
     for number in np.flatnonzero(fold.counted).tolist():
         label = runs[baseline][0].labels[number]
@@ -293,19 +296,17 @@ def _changes(
     return tuple(changes)
 
 
-def _most_moved(
-    differences: Floats, *, among: NDArray[np.bool_], others: NDArray[np.bool_], count: int
-) -> set[int]:
-    """Return the labels that moved most, first of those that stand, then of the others that were asked.
+def most_moved(differences: Floats, *, stands: NDArray[np.bool_], asked: NDArray[np.bool_], count: int) -> set[int]:
+    """Return the labels that moved most: first of those whose difference stands, then of the others that were asked.
 
     Example:
-        >>> stands, asked = np.array([True, False, False]), np.array([True, True, True])
-        >>> _most_moved(np.array([0.1, -0.3, 0.2]), among=stands, others=asked, count=2)
+        >>> stands, asked = np.array([True, False, False, False]), np.array([True, True, True, False])
+        >>> most_moved(np.array([0.1, -0.3, 0.2, 0.9]), stands=stands, asked=asked, count=2)
         {0, 1}
     """
-    moves = np.abs(np.nan_to_num(differences))
-    order = np.lexsort([-moves, ~among])
-    return {int(number) for number in order[:count] if others[number] and moves[number] > 0}
+    moves = np.where(asked, np.abs(differences), 0)
+    order = np.lexsort([-moves, ~stands])
+    return {int(number) for number in order[:count] if moves[number] > 0}
 
 
 def _known(value: float) -> float | None:

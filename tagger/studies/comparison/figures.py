@@ -53,25 +53,70 @@ class TestFold:
     """Of every photo in every set, (photos, sets)."""
     train_counts: NDArray[np.int64]
     """Training photos of every label, (labels,)."""
+    label_weights: Floats
+    """Of every label in a mean over labels, (labels, sets); see `label_weights`."""
 
     @classmethod
-    def of(cls, run: Run, weights: NDArray[np.float32]) -> "TestFold":
-        """Return the test fold as a run weighed what is unknown."""
+    def of(cls, run: Run, weights: NDArray[np.float32], others: NDArray[np.float32]) -> "TestFold":
+        """Return the test fold as a run weighed what is unknown.
+
+        Args:
+            run: Any of them: all have the same photos and states.
+            weights: Of the photos, (photos, sets).
+            others: Drawn apart from the first, for the labels, (photos, sets).
+        """
         counting = np.where(run.states == UNKNOWN, run.unknown[:, None], np.float32(1))
         counts = np.array([label.train_count for label in run.labels])
-        return cls(run.states == PRESENT, counting, weights, counts)
+        present = run.states == PRESENT
+        return cls(present, counting, weights, counts, label_weights(present, others))
+
+    @property
+    def has_both(self) -> NDArray[np.bool_]:
+        """Labels with a test photo that carries them, and others that weigh something."""
+        return self.present.any(axis=0) & ((self.counting * ~self.present).sum(axis=0) > 0)
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """Labels whose ranking can be measured: with a training photo, a test photo and others to rank below it."""
-        negatives = (self.counting * ~self.present).sum(axis=0)
-        return (self.train_counts > 0) & self.present.any(axis=0) & (negatives > 0)
+        """Labels whose ranking can be measured: those that have both, and a training photo."""
+        return self.has_both & (self.train_counts > 0)
 
     @property
     def tiers(self) -> dict[str, NDArray[np.bool_]]:
         """The counted labels by number of training photos."""
         groups = tiers(torch.from_numpy(self.train_counts))
         return {f"map_{name}": getattr(groups, name).numpy() & self.counted for name in ("head", "medium", "tail")}
+
+    def mean(self, values: Floats, labels: NDArray[np.bool_]) -> Floats:
+        """Return the weighted mean over labels of what is not NaN, (sets,); NaN where nothing is."""
+        values, weights = values[labels], self.label_weights[labels]
+        there = ~np.isnan(values)
+        total, whole = (np.where(there, part, 0).sum(axis=0) for part in (values * weights, weights))
+        return np.divide(total, whole, out=np.full(len(total), np.nan), where=whole > 0)
+
+
+def label_weights(present: NDArray[np.bool_], weights: NDArray[np.float32]) -> Floats:
+    """Return what each label counts for in a mean over labels: the mean weight of the photos that carry it.
+
+    Weights of the photos alone make means over labels look surer than they are: a label with one test photo has the
+    same average precision in nearly every resample, though with another photo it might have any. How labels differ
+    from one another says how much (survey statistics call this collapsing strata with a single unit, Rust and Kalton
+    1987). So labels are weighted too, the more unevenly the fewer photos they have; in the first set all count 1.
+
+    Args:
+        present: Which photos carry which label, (photos, labels).
+        weights: Drawn apart from those within the labels, which would favour what they happen to favour; (photos, sets).
+
+    Returns:
+        Shape (labels, sets); 0 for labels that no photo carries.
+
+    Example:
+        >>> present = np.array([[True, False], [True, True]])
+        >>> label_weights(present, np.array([[1, 0.5], [1, 1.5]], np.float32)).tolist()
+        [[1.0, 1.0], [1.0, 1.5]]
+    """
+    photos = present.sum(axis=0)[:, None]
+    photos_weigh = (present.T.astype(np.float32) @ weights).astype(np.float64) / np.maximum(photos, 1)
+    return np.maximum(1 + np.sqrt(2 * photos / (photos + 1)) * (photos_weigh - 1), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +194,12 @@ def measure(run: Run, fold: TestFold, *, recall: Floats) -> Measured:
     ap, halfway, matched = _rankings(run, fold, recall)
     tags = Tagged.of(given_tags(run), fold, fold.counting)
     figures = {
-        "map": _mean(ap[fold.counted]),
-        **{name: _mean(ap[labels]) for name, labels in fold.tiers.items()},
-        "precision_at_matched_recall": _mean(matched[fold.counted]),
-        "precision_at_recall_50": _mean(halfway[fold.counted]),
+        "map": fold.mean(ap, fold.counted),
+        **{name: fold.mean(ap, labels) for name, labels in fold.tiers.items()},
+        "precision_at_matched_recall": fold.mean(matched, fold.counted),
+        "precision_at_recall_50": fold.mean(halfway, fold.counted),
         "micro_f1": tags.micro_f1(),
-        "macro_f1": _mean(tags.f1()[_has_both(fold)]),
+        "macro_f1": fold.mean(tags.f1(), fold.has_both),
     }
     figures |= _five_tags(run, fold)
     return Measured(figures, _counts(run, tags), ap, matched)
@@ -182,11 +227,6 @@ def _rankings(run: Run, fold: TestFold, recall: Floats) -> tuple[Floats, Floats,
     return ap, halfway, matched
 
 
-def _has_both(fold: TestFold) -> NDArray[np.bool_]:
-    """Return the labels with test photos that carry them and others: what a mean F1 is taken over."""
-    return fold.present.any(axis=0) & ((fold.counting * ~fold.present).sum(axis=0) > 0)
-
-
 def _five_tags(run: Run, fold: TestFold) -> dict[str, Floats]:
     """Return the figures of the annotation literature; whatever is not present counts as wrong, unknown or not."""
     if run.scores.shape[1] < 5 or not fold.present.any():
@@ -196,8 +236,8 @@ def _five_tags(run: Run, fold: TestFold) -> dict[str, Floats]:
     np.put_along_axis(given, best, True, axis=1)
     tags = Tagged.of(given, fold, np.ones(1, np.float32))
     counted = fold.present.any(axis=0)
-    precision = _mean(_ratio(tags.found, tags.tagged)[counted])
-    recall = _mean(tags.recall[counted])
+    precision = fold.mean(_ratio(tags.found, tags.tagged), counted)
+    recall = fold.mean(tags.recall, counted)
     return {
         "top5_precision": precision,
         "top5_recall": recall,
@@ -215,17 +255,6 @@ def _counts(run: Run, tags: Tagged) -> dict[str, float]:
     }
     found = run.metrics.get("test/top5_labels_found")
     return counts if found is None else {"top5_labels_found": found} | counts
-
-
-def _mean(values: Floats) -> Floats:
-    """Return the mean over labels of what is there, (sets,); NaN where nothing is."""
-    there = ~np.isnan(values)
-    return np.divide(
-        np.where(there, values, 0).sum(0),
-        there.sum(0),
-        out=np.full(values.shape[1], np.nan),
-        where=there.any(axis=0),
-    )
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

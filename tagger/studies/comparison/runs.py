@@ -77,7 +77,7 @@ def read_run(folder: Path, *, version: str | None = None) -> Run:
             f"run {folder} did not finish: it has no metrics.json; go on with it (its command and resume=true), "
             "or leave it out"
         )
-    facts = _facts(folder / "run.json")
+    facts = read_facts(folder / "run.json")
     labels = _labels(folder / "labels.csv")
     arrays = _arrays(folder / "test_scores.npz", labels=len(labels))
     return Run(
@@ -114,7 +114,12 @@ def read_runs(runs: Mapping[str, Sequence[Path]]) -> dict[str, list[Run]]:
     return read
 
 
-def _facts(path: Path) -> dict[str, str]:
+def read_facts(path: Path) -> dict[str, str]:
+    """Read what ``run.json`` says the run was.
+
+    Raises:
+        UserError: If it is missing, damaged, or an older release left out what a comparison needs.
+    """
     facts = _json(path).get("facts", {}) if path.is_file() else {}
     missing = [name for name in FACTS if name not in facts]
     if missing:

@@ -35,10 +35,20 @@ class Steps:
         return (self.gained * self.precision).sum(axis=0) / np.where(total > 0, total, np.nan)
 
     def precision_at(self, recall: float | Floats) -> Floats:
-        """Return the precision at the highest threshold that reaches a recall above 0, one for every set; (sets,)."""
+        """Return the precision at a recall above 0, one for every set, between steps in proportion; (sets,).
+
+        Below the first step it is that of the first. `tagger.tags.metrics.precision_at_recall` takes the step that
+        reaches the recall instead. Here the recall is one that another version reached with other photos, which weigh
+        otherwise: this version would nearly always have to take one photo more, and look worse than it is.
+        """
+        wanted = recall * self.found[-1]
         # Recalls are ratios of sums that were added in another order.
-        reached = self.found >= (recall - 1e-6) * self.found[-1]
-        return np.take_along_axis(self.precision, reached.argmax(axis=0)[None], axis=0)[0]
+        step = (self.found >= wanted - 1e-6 * self.found[-1]).argmax(axis=0)[None]
+        found, precision = (np.take_along_axis(curve, step, axis=0)[0] for curve in (self.found, self.precision))
+        gained = np.take_along_axis(self.gained, step, axis=0)[0]
+        before = np.take_along_axis(self.precision, np.maximum(step - 1, 0), axis=0)[0]
+        lacking = np.divide(found - wanted, gained, out=np.zeros_like(found), where=gained > 0).clip(0, 1)
+        return precision + lacking * (before - precision)
 
 
 def steps(scores: Floats, present: NDArray[np.bool_], counting: Floats, weights: Floats) -> Steps:
