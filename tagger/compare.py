@@ -57,5 +57,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "output")
+    sys.argv[1:] = as_typed(sys.argv[1:], "output", "question")
     main()

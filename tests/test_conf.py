@@ -154,6 +154,7 @@ PATHS = {
     "export": ("checkpoint", "bundle", "photos"),
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
+    "compare": ("output", "question"),
 }
 """Settings that these verbs take as they are typed."""
 

@@ -42,8 +42,8 @@ def write_deliverables(
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
 
     ``validation`` is what the contract was fitted on; ``photos`` are the root of every test photo and its path below
-    it, so that a comparison knows the photo wherever the root lies. ``detector.csv`` is there only if a detector looked at the
-    photos, ``rules.csv`` only if relations were applied.
+    it, so that a comparison knows the photo wherever the root lies. ``detector.csv`` is there only if a detector looked
+    at the photos, ``rules.csv`` only if relations were applied.
     """
     write_labels(folder / "labels.csv", result.labels)
     write_curves(folder / "curves.json", [label.id for label in result.labels], validation, contract)

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from tagger.studies.comparison.comparable import check_comparable, weighs_otherwise
 from tagger.studies.comparison.examples import Example, telling_photos
-from tagger.studies.comparison.figures import COUNTS, TITLES, Measured, TestFold, mean_over_seeds, measure, recalls
+from tagger.studies.comparison.figures import (
+    COUNTS,
+    TITLES,
+    Measured,
+    TestFold,
+    mean_over_seeds,
+    measure,
+    operating_recalls,
+)
 from tagger.studies.comparison.resampling import discoveries, interval, p_values, photo_weights, seed_weights
 from tagger.studies.comparison.runs import Run
 from tagger.studies.unfinished import Unfinished
@@ -171,7 +179,7 @@ def compare(
     weights, others = (photo_weights(len(first.photos), resamples=settings.resamples, rng=rng) for _ in range(2))
     fold = TestFold.of(first, weights, others)
     shares = _shares(runs, baseline=baseline, resamples=settings.resamples, rng=rng)
-    recall = np.einsum("slr,sr->lr", np.stack([recalls(run, fold) for run in runs[baseline]]), shares[baseline])
+    recall = operating_recalls(runs[baseline])
     single = {version: [measure(run, fold, recall=recall) for run in same] for version, same in runs.items()}
     measured = {version: mean_over_seeds(found, shares[version]) for version, found in single.items()}
     asked = fold.counted & (fold.present.sum(axis=0) >= settings.least_photos)
@@ -197,7 +205,7 @@ def compare(
         versions=versions,
         photos=len(first.photos),
         labels_counted=int(fold.counted.sum()),
-        labels_matched=int((fold.counted & (recall[:, 0] > 0)).sum()),
+        labels_matched=int((fold.counted & ~np.isnan(recall)).sum()),
         labels_asked=int(asked.sum()),
         tiers={name: int(labels.sum()) for name, labels in fold.tiers.items()},
         target={name: asked_for[name] for name in ("precision", "recall") if asked_for.get(name) is not None},

@@ -1,5 +1,6 @@
 """What is measured of a run, under every set of photo weights at once; the first set is the data themselves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +105,7 @@ def label_weights(present: NDArray[np.bool_], weights: NDArray[np.float32]) -> F
 
     Args:
         present: Which photos carry which label, (photos, labels).
-        weights: Drawn apart from those within the labels, which would favour what they happen to favour; (photos, sets).
+        weights: Drawn apart from those within the labels, which favour the labels that they favour; (photos, sets).
 
     Returns:
         Shape (labels, sets); 0 for labels that no photo carries.
@@ -178,9 +179,14 @@ def given_tags(run: Run) -> NDArray[np.bool_]:
     return run.scores >= np.where(thresholds > 1, 2, nearest).astype(np.float32)
 
 
-def recalls(run: Run, fold: TestFold) -> Floats:
-    """Return the recall of every label at the fitted thresholds, (labels, sets)."""
-    return Tagged.of(given_tags(run), fold, fold.counting).recall
+def operating_recalls(runs: Sequence[Run]) -> Floats:
+    """Return the recall of every label where a version's thresholds stand, the mean over its runs; NaN: none. (labels,)
+
+    It is that of the validation photos, on which the thresholds were fitted. At the recalls that a version happened to
+    reach on the test photos it would look better than its equal: in a simulation of equals by 5 points.
+    """
+    recalls = [[label.val_recall or np.nan for label in run.labels] for run in runs]
+    return np.array(recalls, dtype=np.float64).mean(axis=0)
 
 
 def measure(run: Run, fold: TestFold, *, recall: Floats) -> Measured:
@@ -189,7 +195,7 @@ def measure(run: Run, fold: TestFold, *, recall: Floats) -> Measured:
     Args:
         run: Its scores and thresholds.
         fold: What it is measured on.
-        recall: Of every label, to read its precision at, (labels, sets); 0: the label has none to match.
+        recall: Of every label, to read its precision at, (labels,); NaN: the label has none to match.
     """
     ap, halfway, matched = _rankings(run, fold, recall)
     tags = Tagged.of(given_tags(run), fold, fold.counting)
@@ -205,11 +211,22 @@ def measure(run: Run, fold: TestFold, *, recall: Floats) -> Measured:
     return Measured(figures, _counts(run, tags), ap, matched)
 
 
-def mean_over_seeds(runs: list[Measured], shares: Floats) -> Measured:
-    """Return the mean of the runs of a version, in which each has its share, (seeds, sets)."""
+def mean_over_seeds(runs: Sequence[Measured], shares: Floats) -> Measured:
+    """Return the mean of the runs of a version, varied by what photos and what seeds there happened to be.
+
+    What other photos would change is that of the mean of all runs; what other seeds would change, the difference that
+    shares make on the data themselves, is added. Weighing photos and seeds at once would count what one seed makes of
+    one photo three times over (Owen 2007, "The Pigeonhole Bootstrap").
+
+    Args:
+        runs: One a seed.
+        shares: Of every seed, (seeds, sets).
+    """
 
     def mean(values: list[Floats]) -> Floats:
-        return np.einsum("s...r,sr->...r", np.stack(values), shares)
+        stacked = np.stack(values)
+        by_seed = np.einsum("s...,sr->...r", stacked[..., 0], shares - 1 / len(runs))
+        return stacked.mean(axis=0) + by_seed
 
     figures = {name: mean([run.figures[name] for run in runs]) for name in runs[0].figures}
     counts = {name: float(np.mean([run.counts[name] for run in runs])) for name in runs[0].counts}
@@ -223,7 +240,8 @@ def _rankings(run: Run, fold: TestFold, recall: Floats) -> tuple[Floats, Floats,
         ranking = steps(run.scores[:, label], fold.present[:, label], fold.counting[:, label], fold.weights)
         ap[label] = ranking.average_precision()
         halfway[label] = ranking.precision_at(0.5)
-        matched[label] = np.where(recall[label] > 0, ranking.precision_at(recall[label]), np.nan)
+        if not np.isnan(recall[label]):
+            matched[label] = ranking.precision_at(recall[label])
     return ap, halfway, matched
 
 

@@ -53,7 +53,7 @@ def _found(run: str, uri: str, downloads: Path) -> list[Path]:
     if not glob.has_magic(run):
         return [Path(run).expanduser()]
     # Unfinished runs of a pattern are not what was meant by it; one that is named is refused.
-    found = [Path(path) for path in sorted(glob.glob(str(Path(run).expanduser())))]
+    found = [Path(path) for path in sorted(glob.glob(str(Path(run).expanduser())))]  # noqa: PTH207 - absolute patterns
     finished = [path for path in found if (path / "metrics.json").is_file()]
     if not finished:
         raise UserError(f"run {run}: of {len(found)} files and folders that match, none is that of a finished run")

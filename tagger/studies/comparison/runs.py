@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def read_runs(runs: Mapping[str, Sequence[Path]]) -> dict[str, list[Run]]:
     for version, found in read.items():
         if not found:
             raise UserError(f"{version} has no run; name one, or leave the version out")
-        for run, following in zip(found, found[1:], strict=False):
+        for run, following in pairwise(found):
             if run.seed == following.seed:
                 raise UserError(
                     f"{version} has two runs of seed {run.seed}, {run.folder} and {following.folder}; leave one out"

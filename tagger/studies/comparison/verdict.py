@@ -41,7 +41,7 @@ def span(difference: Difference) -> str:
 
 
 def verdict(comparison: Comparison, version: Version) -> str:
-    """Return one paragraph: mAP with its interval, the tiers, precision at the baseline's recall, labels that differ."""
+    """Return the answer: mAP with its interval, the tiers, precision at the baseline's recall, labels that differ."""
     # Whatever has a baseline has a mAP, unless no label can be measured.
     if "map" not in version.figures:
         return f"{name_of(version)}: no label can be measured: none has test photos with and without it"
@@ -51,9 +51,9 @@ def verdict(comparison: Comparison, version: Version) -> str:
         f"{name_of(version)}: {points(difference.value)} points mAP, interval {span(difference)}: {difference.verdict}"
     ]
     tiers = [
-        f"{tier} {points(figure.difference.value)}{f' ({span(figure.difference)})' if figure.difference.is_shown else ''}"
+        f"{tier} {points(change.value)}{f' ({span(change)})' if change.is_shown else ''}"
         for name, tier in TIERS.items()
-        if (figure := version.figures.get(name)) and figure.difference
+        if (figure := version.figures.get(name)) and (change := figure.difference)
     ]
     if tiers:
         sentences.append(", ".join(tiers))

@@ -34,15 +34,15 @@ class Steps:
         total = self.found[-1]
         return (self.gained * self.precision).sum(axis=0) / np.where(total > 0, total, np.nan)
 
-    def precision_at(self, recall: float | Floats) -> Floats:
+    def precision_at(self, recall: float) -> Floats:
         """Return the precision at a recall above 0, one for every set, between steps in proportion; (sets,).
 
         Below the first step it is that of the first. `tagger.tags.metrics.precision_at_recall` takes the step that
-        reaches the recall instead. Here the recall is one that another version reached with other photos, which weigh
-        otherwise: this version would nearly always have to take one photo more, and look worse than it is.
+        reaches the recall instead. Under weights a recall that was just reached is just missed half of the time: the
+        figure would fall in steps, and its intervals lie too low.
         """
         wanted = recall * self.found[-1]
-        # Recalls are ratios of sums that were added in another order.
+        # Sums that were added in another order may differ in the last digits.
         step = (self.found >= wanted - 1e-6 * self.found[-1]).argmax(axis=0)[None]
         found, precision = (np.take_along_axis(curve, step, axis=0)[0] for curve in (self.found, self.precision))
         gained = np.take_along_axis(self.gained, step, axis=0)[0]

@@ -97,8 +97,9 @@ def settings_of(version: Version, run: Run) -> str:
     """Return the resolved settings of a version as YAML, without what belongs to one machine or one run."""
     settings = {name: value for name, value in run.config.items() if name not in MACHINE}
     seeds = ", ".join(map(str, version.seeds))
-    first = f"# {without_places(run.facts['command'])}\n# {version.version}, seeds {seeds}, commit {', '.join(version.commits)}\n"
-    return first + OmegaConf.to_yaml(OmegaConf.create(settings_without_places(settings)))
+    command, commits = without_places(run.facts["command"]), ", ".join(version.commits)
+    preface = f"# {command}\n# {version.version}, seeds {seeds}, commit {commits}\n"
+    return preface + OmegaConf.to_yaml(OmegaConf.create(settings_without_places(settings)))
 
 
 def labels_table(version: Version) -> str:
