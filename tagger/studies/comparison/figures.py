@@ -180,10 +180,13 @@ def given_tags(run: Run) -> NDArray[np.bool_]:
 
 
 def operating_recalls(runs: Sequence[Run]) -> Floats:
-    """Return the recall of every label where a version's thresholds stand, the mean over its runs; NaN: none. (labels,)
+    """Return the recall of every label where a version's thresholds stand, the mean over its runs.
 
     It is that of the validation photos, on which the thresholds were fitted. At the recalls that a version happened to
     reach on the test photos it would look better than its equal: in a simulation of equals by 5 points.
+
+    Returns:
+        Shape (labels,); NaN for a label that has no recall there in some run.
     """
     recalls = [[label.val_recall or np.nan for label in run.labels] for run in runs]
     return np.array(recalls, dtype=np.float64).mean(axis=0)
@@ -253,7 +256,7 @@ def _five_tags(run: Run, fold: TestFold) -> dict[str, Floats]:
     given = np.zeros(run.scores.shape, dtype=bool)
     np.put_along_axis(given, best, True, axis=1)
     tags = Tagged.of(given, fold, np.ones(1, np.float32))
-    counted = fold.present.any(axis=0)
+    counted: NDArray[np.bool_] = np.any(fold.present, axis=0)
     precision = fold.mean(_ratio(tags.found, tags.tagged), counted)
     recall = fold.mean(tags.recall, counted)
     return {

@@ -59,7 +59,7 @@ def table(comparison: Comparison) -> dict[str, list[str | float | None]]:
     for version in comparison.versions.values():
         for name, figure in version.figures.items():
             change = figure.difference
-            row = {
+            row: dict[str, str | float | None] = {
                 "version": version.version,
                 "experiment": version.experiment,
                 "figure": name,

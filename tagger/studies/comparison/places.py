@@ -27,7 +27,7 @@ def without_places(text: str, places: Mapping[str, str] | None = None) -> str:
         'https://example.org/a/b runs/a sqlite:///…/mlflow.db'
     """
     for folder, name in (known_places() if places is None else places).items():
-        text = re.sub(rf"{re.escape(folder)}(?=[/\s'\",\]}}]|$)", lambda _, name=name: name, text)
+        text = re.sub(rf"{re.escape(folder)}(?=[/\s'\",\]}}]|$)", name.replace("\\", r"\\"), text)
     return ABSOLUTE.sub(lambda found: f"…/{found[1]}", text)
 
 

@@ -87,9 +87,9 @@ def notes(comparison: Comparison) -> str:
     baseline = comparison.versions[comparison.baseline]
     resampled = f"{settings.resamples:,} resamples of photos{' and seeds' if len(baseline.seeds) > 1 else ''}"
     lines = [
-        f"Figures are test figures, means over seeds ({seeds(comparison)}), on {comparison.photos:,} photos. In brackets: "
+        f"Test figures on {comparison.photos:,} photos, means over seeds ({seeds(comparison)}). In brackets: "
         f"points more than {plain(comparison.baseline)}, and the 95 % interval of {resampled}; bold where it leaves 0 "
-        "out. Average precision is exact here; a run's own report rounds scores to 2,048 bins, which takes about 0.001.",
+        "out. Average precision is exact; a run's own report rounds scores to 2,048 bins, which takes about 0.001.",
         f"A label is said to differ in average precision if it has {settings.least_photos} test photos or more "
         f"({comparison.labels_asked} have) and stands at a false discovery rate of {settings.false_discovery_rate:g} "
         "(Benjamini and Hochberg).",
@@ -97,7 +97,7 @@ def notes(comparison: Comparison) -> str:
     left_out = comparison.labels_counted - comparison.labels_matched
     if left_out:
         lines.append(
-            f"{left_out} labels have no recall at the baseline's thresholds on validation: no precision is compared there."
+            f"{left_out} labels have no recall at the baseline's thresholds on validation, and no precision to compare."
         )
     if single := [v.version for v in comparison.versions.values() if len(v.seeds) == 1]:
         lines.append(f"One seed says nothing of how much seeds differ: {plain(', '.join(single))}.")
