@@ -70,7 +70,7 @@ def steps(scores: Floats, present: NDArray[np.bool_], counting: Floats, weights:
         >>> label.average_precision().round(4).tolist()
         [0.8333, 0.6667]
         >>> label.precision_at(0.5).tolist(), label.precision_at(1.0).round(4).tolist()
-        ([1.0, 0.5], [0.6667, 0.5])
+        ([1.0, 0.875], [0.6667, 0.5])
     """
     if not present.any():
         raise ValueError("no photo carries the label: its recall never rises")

@@ -1,19 +1,29 @@
 """Runs that nobody trained: scores drawn so that what a comparison should say is known."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from tagger.studies.comparison.runs import Run
 from tagger.tracking.label_result import LabelResult
+from tagger.tracking.labels_csv import write_labels
 
 
 @pytest.fixture
 def made_run() -> Callable[..., Run]:
+    """Make a run of given scores and states."""
     return make_run
+
+
+@pytest.fixture
+def drawn_runs() -> Callable[..., tuple[list[Run], list[Run]]]:
+    """Draw the runs of two versions with a known difference."""
+    return drawn
 
 
 def make_run(scores: Any, states: Any, *, version: str = "v1.0", seed: int = 0, **changes: Any) -> Run:
@@ -99,3 +109,21 @@ def drawn(
         return made
 
     return runs("v1.0", skill), runs("v2.0", skill + gain)
+
+
+@pytest.fixture
+def written_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write a run as ``tagger.train`` leaves it; returns its folder."""
+
+    def write(run: Run) -> Path:
+        folder = tmp_path / "runs" / run.facts["experiment"] / f"{run.version}_s{run.seed}"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"facts": dict(run.facts), "mlflow_run_id": run.mlflow_run_id}))
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(dict(run.config))))
+        write_labels(folder / "labels.csv", run.labels)
+        arrays = {name: getattr(run, name) for name in ("scores", "states", "unknown", "photos", "roots")}
+        np.savez_compressed(folder / "test_scores.npz", rows=np.arange(len(run.photos)), **arrays)
+        (folder / "metrics.json").write_text(json.dumps(dict(run.metrics)))
+        return folder
+
+    return write
