@@ -22,12 +22,15 @@ def log_comparison(client: "MlflowClient", run_id: str, comparison: Comparison, 
         comparison: What came out.
         folder: Where it was written to.
     """
+    import pandas as pd
+
     for name, value in metrics(comparison).items():
         client.log_metric(run_id, name, value)
     client.set_tag(run_id, "compare.answer", headline(comparison))
     for version in comparison.challengers:
         client.set_tag(run_id, f"compare.{metric_word(version.version)}", verdict(comparison, version))
-    client.log_table(run_id, table(comparison), "comparison_table.json")
+    # As objects: MLflow 3.17 asks pandas 3 for columns of objects, and is warned of every column of texts.
+    client.log_table(run_id, pd.DataFrame(table(comparison), dtype=object), "comparison_table.json")
     for name in FILES:
         client.log_artifact(run_id, str(folder / name))
     for name in ("labels", "configs"):

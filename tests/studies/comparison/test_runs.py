@@ -81,9 +81,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path):
 
 
 def test_a_version_has_one_run_of_a_seed(folder: Path):
-    with pytest.raises(UserError, match="v1.0 has two runs of seed 0"):
+    with pytest.raises(UserError, match=re.escape("v1.0 has two runs of seed 0")):
         read_runs({"v1.0": [folder, folder]})
-    with pytest.raises(UserError, match="v1.0 has no run"):
+    with pytest.raises(UserError, match=re.escape("v1.0 has no run")):
         read_runs({"v1.0": []})
 
 
