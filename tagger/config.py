@@ -135,6 +135,25 @@ class SearchConfig:
     words: list[str] = field(default_factory=list)
 
 
+@dataclass
+class CompareConfig:
+    """Root of ``conf/compare.yaml``."""
+
+    runs: Any = MISSING
+    baseline: str = MISSING
+    output: str = MISSING
+    question: str | None = None
+    resamples: int = MISSING
+    seed: int = MISSING
+    false_discovery_rate: float = MISSING
+    least_photos: int = MISSING
+    moved: int = MISSING
+    examples: int = MISSING
+    pictures: bool = MISSING
+    mlflow_parent: str | None = None
+    tracking_uri: str = MISSING
+
+
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -174,3 +193,4 @@ ConfigStore.instance().store(name="export_schema", node=ExportConfig)
 ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
 ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
 ConfigStore.instance().store(name="search_schema", node=SearchConfig)
+ConfigStore.instance().store(name="compare_schema", node=CompareConfig)

@@ -27,7 +27,7 @@ from tagger.studies.standing import Standing, by_version, left, standing
 from tagger.studies.standing_table import standing_table
 from tagger.studies.study import Study, study_of
 from tagger.tracking.quiet import quieten
-from tagger.tracking.run_folder import commit
+from tagger.tracking.run_folder import commit_of_code
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="study")
@@ -111,7 +111,7 @@ def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str 
     # Seconds of importing, which a study that is finished need not wait for.
     from tagger.studies.parent import open_parent
 
-    tags = {"command": command(words), "commit": commit(), "baseline": study.baseline}
+    tags = {"command": command(words), "commit": commit_of_code(), "baseline": study.baseline}
     parent = open_parent(study, runs, logger_of(one), tags)
     if parent is None:
         return None

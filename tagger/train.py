@@ -79,6 +79,8 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     trainer = build_trainer(config, run, logger, ours)
     with run_status(logger):
         unmapped = see_photos(data, module, looking, trainer.strategy.root_device)
+        if trainer.is_global_zero:
+            run.remember(facts=facts)
         describe_run(logger, config, run)
         fit_started, trained = time.monotonic(), list[Trained]()
         if experts:
@@ -112,7 +114,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 detector=fusing.choices,
                 unmapped=unmapped,
                 audit=audit.effects or [],
-                photos=data.names(test.scored.rows),
+                photos=data.places(test.scored.rows),
                 history=history.rows,
                 bad_photos=[*data.rejected, *history.bad_photos.items()],
                 facts=facts,

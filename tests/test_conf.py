@@ -155,6 +155,7 @@ PATHS = {
     "export": ("checkpoint", "bundle", "photos"),
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
+    "compare": ("output", "question"),
 }
 """Settings that these verbs take as they are typed."""
 
@@ -164,7 +165,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve|search)\b([^`\n&]*)", text))
+    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve|search|compare|study)\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found

@@ -234,6 +234,10 @@ class PhotoData(pl.LightningDataModule):
         """Return the paths of catalog rows."""
         return [self.catalog.place(row) for row in rows.tolist()]
 
+    def places(self, rows: np.ndarray) -> list[tuple[str, str]]:
+        """Return the root of catalog rows and their path below it."""
+        return [self.catalog.root_and_path(row) for row in rows.tolist()]
+
     @cached_property
     def train_states(self) -> np.ndarray:
         """Training photos on which each label is absent, unknown and present, int64 (3, labels)."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tagger.atomic import write_text
 from tagger.data.states import unknown_weights
+from tagger.data.storage import location
 from tagger.tags.detector.choosing import Choice
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import curves
@@ -30,7 +31,7 @@ def write_deliverables(
     contract: Contract,
     validation: Histogram,
     test: Scored,
-    photos: Sequence[str],
+    photos: Sequence[tuple[str, str]],
     history: Sequence[Mapping[str, float]],
     bad_photos: Sequence[tuple[str, str]],
     facts: Mapping[str, str],
@@ -40,8 +41,9 @@ def write_deliverables(
 ) -> None:
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
 
-    ``validation`` is what the contract was fitted on. ``detector.csv`` is there only if a detector looked at the
-    photos, ``rules.csv`` only if relations were applied.
+    ``validation`` is what the contract was fitted on; ``photos`` are the root of every test photo and its path below
+    it, so that a comparison knows the photo wherever the root lies. ``detector.csv`` is there only if a detector looked
+    at the photos, ``rules.csv`` only if relations were applied.
     """
     write_labels(folder / "labels.csv", result.labels)
     write_curves(folder / "curves.json", [label.id for label in result.labels], validation, contract)
@@ -56,6 +58,8 @@ def write_deliverables(
         scores=test.scores,
         states=test.states,
         unknown=np.broadcast_to(weights[0 if test.kinds is None else test.kinds], test.rows.shape).astype(np.float32),
+        roots=np.array([root for root, _ in photos], dtype=np.str_),
+        photos=np.array([path for _, path in photos], dtype=np.str_),
     )
     write_text(folder / "bad_photos.json", json.dumps(dict(bad_photos), indent=1, ensure_ascii=False))
     curve = curves(test.histogram, unknown=contract.unknown)
@@ -72,7 +76,7 @@ def write_deliverables(
         recall=recall.numpy(),
         scores=test.scores,
         states=test.states,
-        photos=photos,
+        photos=[location(root, path) for root, path in photos],
         history=history,
         bad_photos=bad_photos,
         target_precision=contract.target.precision,

@@ -33,9 +33,9 @@ def scored(states: list[list[int]]) -> Scored:
 @pytest.fixture
 def run(tmp_path: Path) -> dict[str, Any]:
     """Arguments for four test photos and two labels, the second of which none of them carries."""
-    photos = [str(tmp_path / f"{number}.jpg") for number in range(4)]
-    for photo in photos:
-        Image.new("RGB", (16, 16)).save(photo)
+    photos = [(str(tmp_path), f"{number}.jpg") for number in range(4)]
+    for root, name in photos:
+        Image.new("RGB", (16, 16)).save(Path(root) / name)
     taxonomy = Taxonomy("album", (Label("forest", {"en": "forest", "zh": "森林"}), Label("poodle", {})), "0" * 16)
     validation = scored([[1, 1], [-1, -1], [1, 0]]).histogram
     contract = fit(validation, Target(precision=0.9, recall=0.5), unknown=1.0)

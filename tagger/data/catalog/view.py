@@ -47,8 +47,12 @@ class Catalog:
 
     def place(self, row: int) -> str:
         """Return the path or URL of a photo."""
+        return location(*self.root_and_path(row))
+
+    def root_and_path(self, row: int) -> tuple[str, str]:
+        """Return the folder or URL a photo lies under, and its path there."""
         root = self.photos["root"][row].as_py() if "root" in self.photos.column_names else 0
-        return location(self.roots[root], self.photos["path"][row].as_py())
+        return self.roots[root], self.photos["path"][row].as_py()
 
     def take(self, rows: np.ndarray) -> "Catalog":
         """Return the catalog of these rows, in this order."""
