@@ -139,6 +139,7 @@ class SearchConfig:
 class CompareConfig:
     """Root of ``conf/compare.yaml``."""
 
+    study: Any = None
     runs: Any = MISSING
     baseline: str = MISSING
     output: str = MISSING

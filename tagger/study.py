@@ -112,7 +112,7 @@ def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str 
     from tagger.studies.parent import open_parent
 
     tags = {"command": command(words), "commit": commit_of_code(), "baseline": study.baseline}
-    parent = open_parent(study, runs, logger_of(one), tags)
+    parent = open_parent(study, runs, one.logger(), tags)
     if parent is None:
         return None
     parent.begin()
@@ -124,16 +124,9 @@ def close(study: Study, runs: Path, one: Standing, status: str) -> None:
     """Say in MLflow how the study stands."""
     from tagger.studies.parent import open_parent
 
-    if parent := open_parent(study, runs, logger_of(one), {}):
+    if parent := open_parent(study, runs, one.logger(), {}):
         parent.end(status)
         remember(study, runs, mlflow_status=status)
-
-
-def logger_of(one: Standing) -> DictConfig:
-    """Return where a run is logged to."""
-    with composing():
-        logger: DictConfig = one.job.config().logger
-    return logger
 
 
 def compare(study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, words: Sequence[str]) -> None:
@@ -147,16 +140,10 @@ def compare(study: Study, stands: Sequence[Standing], *, runs: Path, output: Pat
         print(f"nothing to compare with: no run of the baseline {study.baseline} has finished", file=sys.stderr)
         return
     # Seconds of importing, as above.
-    from tagger.studies.comparison import compare_runs
+    from tagger.studies.answer import answer, spoken
 
-    compare_runs(
-        {version: folders for version, folders in finished.items() if folders},
-        baseline=study.baseline,
-        output=output,
-        question=study.question,
-        command=command(words),
-        unfinished=missing,
-    )
+    comparison = answer(study, stands, runs=runs, output=output, command=command(words))
+    print(*spoken(comparison, output), sep="\n")
     remember(study, runs, compared=said)
 
 
