@@ -154,7 +154,7 @@ def test_two_processes_balance_like_one(tiny, experiment: str) -> None:
     assert metrics(two) == pytest.approx(metrics(one), abs=1e-4)
 
 
-def test_each_of_two_processes_blends_its_own_photos_and_both_end_with_the_same_network(tiny) -> None:
+def test_two_processes_that_blend_their_own_photos_give_the_same_result_twice(tiny) -> None:
     mixed = ["mixup=0.4", "regime=cached", "regime.views=2", "logger=csv", "trainer=ddp", "trainer.accelerator=cpu"]
     for _ in range(2):
         done = tiny(*mixed)
