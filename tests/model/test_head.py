@@ -239,7 +239,7 @@ def test_a_disk_without_room_is_refused_before_the_array_is_written(
     # Of 40 photos, two places a side of 256 features: 81,920 bytes.
     backbone = Network(labels=4, head=HEAD, **NETWORK).backbone
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=81_919))
-    with pytest.raises(UserError, match=r"a view of 40 photos takes 0\.0 GB.*set TAGGER_CACHE.*head\.grid.*regime=head"):
+    with pytest.raises(UserError, match=r"a view of 40 photos takes 0\.0 GB.*TAGGER_CACHE.*head\.grid.*regime=head"):
         data.cache_features(backbone, 1, torch.device("cpu"))
     assert list((tmp_path / "cache" / "features").glob("*.npy")) == []
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=81_920))
