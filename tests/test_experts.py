@@ -99,8 +99,8 @@ def test_the_merged_network_says_of_every_label_what_its_expert_says(type_, tmp_
     assert [sorted(expert) for expert in experts] == [["red", "warm"], ["blue", "cold", "green"], ["grey"]]
     for expert in experts:
         for label, expected in expert.items():
-            np.testing.assert_allclose(merged[label], expected, atol=1e-5)
-            assert merged[label].std() > 0.005
+            np.testing.assert_allclose(merged[label], expected, atol=1e-6, rtol=1e-5)
+            assert merged[label].std() > 1e-4
     # Nine epochs of eight batches: three for each of three.
     found = metrics(run)
     assert (found["experts/count"], found["experts/steps"]) == (3, 72)
@@ -122,7 +122,8 @@ def test_the_merged_network_says_of_every_label_what_its_expert_says(type_, tmp_
 
 def test_a_killed_run_goes_on_with_the_expert_it_was_in(type_, tmp_path: Path):
     # A checkpoint after nearly every batch: the kill comes in the middle of an epoch.
-    words = [*OWN, "checkpoint_minutes=0.0001", "experts.cost=full"]
+    words = ["network=timm", "network.backbone=test_efficientnet", "network.weights=null", "regime=everything"]
+    words += ["checkpoint_minutes=0.0001", "experts.cost=full"]
     done(type_(*words))
     (whole,) = runs(tmp_path)
     for number in (signal.SIGKILL, signal.SIGINT):
@@ -136,7 +137,7 @@ def test_a_killed_run_goes_on_with_the_expert_it_was_in(type_, tmp_path: Path):
             time.sleep(0.05)
         time.sleep(0.3)
         process.send_signal(number)
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate(timeout=120)[0]
         assert not (cut / "metrics.json").exists(), output
         assert (cut / "experts" / "0_warm" / "trained.json").exists()
         assert not (cut / "experts" / "1_cold" / "trained.json").exists()

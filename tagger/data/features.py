@@ -28,7 +28,7 @@ VIEW_SEED = 0
 """Of the augmented views. Fixed: runs that differ in their seed share the cache."""
 
 MUCH = 2**28
-"""Bytes of a view from which on a run says what it takes."""
+"""Bytes from which on a run says what its views take."""
 
 
 def cached_views(
@@ -46,12 +46,22 @@ def cached_views(
     transform. It is written beside and renamed, so a killed process leaves no half array.
 
     Raises:
-        UserError: If the disk has no room for an array.
+        UserError: If the disk has no room for them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     what = _digest(backbone, catalog)
     return [
-        _view(backbone, catalog, transform, number, what, folder=folder, workers=workers, device=device)
+        _view(
+            backbone,
+            catalog,
+            transform,
+            number,
+            what,
+            folder=folder,
+            workers=workers,
+            device=device,
+            left=len(transforms) - number,
+        )
         for number, transform in enumerate(transforms)
     ]
 
@@ -66,14 +76,18 @@ def _view(
     folder: Path,
     workers: int,
     device: torch.device,
+    left: int,
 ) -> np.ndarray:
     recipe = json.dumps([type(transform).__name__, transform.recipe(), number])
     path = folder / f"{what}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.npy"
     with FileLock(path.with_suffix(".lock")):
         if _kept(path) is None:
+            for beside in folder.glob(f".{path.name}.*"):
+                # Nobody else writes here now: a killed process left it, and it may be large.
+                beside.unlink()
             data = PhotoDataset(catalog, np.arange(len(catalog)), transform, seed=VIEW_SEED)
             with written_whole(path) as file:
-                for part in _array(folder, len(data), _computed(backbone, data, number, workers, device)):
+                for part in _array(folder, len(data), left, _computed(backbone, data, number, workers, device)):
                     file.write(part)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
@@ -105,11 +119,11 @@ def _computed(
         yield backbone(images).cpu().numpy()
 
 
-def _array(folder: Path, photos: int, parts: Iterator[np.ndarray]) -> Iterator[bytes]:
+def _array(folder: Path, photos: int, left: int, parts: Iterator[np.ndarray]) -> Iterator[bytes]:
     """Yield a file of NumPy's: its header, then the parts of a float16 array (photos, …) as they come."""
     first = next(parts)
     shape = (photos, *first.shape[1:])
-    _make_room(shape, folder)
+    _make_room(shape, left, folder)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
     yield header.getvalue()
@@ -117,17 +131,17 @@ def _array(folder: Path, photos: int, parts: Iterator[np.ndarray]) -> Iterator[b
         yield part.astype("<f2", order="C").tobytes()
 
 
-def _make_room(shape: Sequence[int], folder: Path) -> None:
-    """Say what an array takes where that is much, and refuse one that the disk has no room for."""
-    needed, free = 2 * math.prod(shape), shutil.disk_usage(folder).free
+def _make_room(shape: Sequence[int], views: int, folder: Path) -> None:
+    """Say what the views that are left take where that is much, and refuse what the disk has no room for."""
+    needed, free = 2 * math.prod(shape) * views, shutil.disk_usage(folder).free
+    takes = f"{views} views of {shape[0]:,} photos take {needed / 1e9:.1f} GB"
     if needed > free:
         raise UserError(
-            f"a view of {shape[0]} photos takes {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: make "
-            "room, set TAGGER_CACHE to a folder on another disk, keep less of a photo (head.grid, head=linear), or "
-            "keep nothing (regime=head)"
+            f"{takes} and {folder} has {free / 1e9:.1f} GB free: make room, set TAGGER_CACHE to a folder on another "
+            "disk, keep less (regime.views, head.grid, head=linear), or keep nothing (regime=head)"
         )
     if needed > MUCH:
-        print(f"a view takes {needed / 1e9:.1f} GB under {folder} ({free / 1e9:.0f} GB free)", flush=True)
+        print(f"{takes} under {folder}, which has {free / 1e9:.0f} GB free", flush=True)
 
 
 def _digest(backbone: nn.Module, catalog: Catalog) -> str:

@@ -49,6 +49,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         settings = dict(head or {})
         if settings.get("name", "linear") != "linear":
+            if backbones > 1:
+                raise ValueError(f"several backbones need a linear head, got head={settings['name']}")
             self.backbone = Places(self.backbone, features, grid=settings.pop("grid", None))
         self.head = build_head(features, labels, **settings)
         nn.init.constant_(self.head.bias, math.log(prior / (1 - prior)))

@@ -52,8 +52,9 @@ class ExpertFolder:
         return Trained(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def keep(self, trained: Trained) -> None:
-        """Say that the training is over."""
+        """Say that the training is over; what only its resumption needs goes."""
         write_text(self.run.path / "trained.json", json.dumps(asdict(trained), indent=1, ensure_ascii=False))
+        (self.run.checkpoints / "last.ckpt").unlink(missing_ok=True)
 
 
 def expert_figures(experts: Sequence[Trained]) -> dict[str, float]:

@@ -192,6 +192,15 @@ def test_what_a_killed_process_left_beside_is_not_taken_for_features(
     assert path.read_bytes() == whole
 
 
+def test_what_a_killed_writer_left_of_this_array_is_removed(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
+    views(Backbone(), PLAIN)
+    (path,) = arrays(tmp_path)
+    path.rename(half := path.with_name(f".{path.name}.killed"))
+    (other := path.with_name(".another.npy.killed")).touch()
+    views(Backbone(), PLAIN)
+    assert path.exists() and other.exists() and not half.exists()
+
+
 @pytest.mark.parametrize("left", [0, 50, -10])
 def test_an_array_that_was_cut_afterwards_is_computed_again(
     tmp_path: Path, views: Callable[..., list[np.ndarray]], left: int

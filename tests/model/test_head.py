@@ -175,6 +175,11 @@ def test_a_head_that_cannot_be_is_named(settings: dict[str, Any], said: str):
         build_head(8, 7, **settings)
 
 
+def test_it_takes_one_backbone():
+    with pytest.raises(ValueError, match="several backbones need a linear head"):
+        Network(labels=7, head=HEAD, backbones=2, **NETWORK)
+
+
 def test_only_linear_heads_are_merged():
     network = Network(labels=7, head=HEAD, **NETWORK)
     with pytest.raises(TypeError, match="only linear heads can be merged, got MLDecoder"):
@@ -236,14 +241,14 @@ def test_a_disk_without_room_is_refused_before_the_array_is_written(
     from types import SimpleNamespace
 
     data = photo_data(colours(40), size=64)
-    # Of 40 photos, two places a side of 256 features: 81,920 bytes.
+    # Two views of 40 photos, two places a side of 256 features: 163,840 bytes.
     backbone = Network(labels=4, head=HEAD, **NETWORK).backbone
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=81_919))
-    with pytest.raises(UserError, match=r"a view of 40 photos takes 0\.0 GB.*set TAGGER_CACHE.*head\.grid.*regime=head"):
-        data.cache_features(backbone, 1, torch.device("cpu"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=163_839))
+    with pytest.raises(UserError, match=r"2 views of 40 photos take 0\.0 GB.*TAGGER_CACHE.*head\.grid.*regime=head"):
+        data.cache_features(backbone, 2, torch.device("cpu"))
     assert list((tmp_path / "cache" / "features").glob("*.npy")) == []
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=81_920))
-    data.cache_features(backbone, 1, torch.device("cpu"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=163_840))
+    data.cache_features(backbone, 2, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("grid", [None, 3])

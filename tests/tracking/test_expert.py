@@ -48,7 +48,10 @@ def test_it_is_trained_when_the_folder_says_so(tmp_path: Path):
     folder = ExpertFolder.of(RunFolder(tmp_path, resumed=True), "a/b: c", 2)
     assert folder.trained() is None
     folder.run.checkpoints.mkdir(parents=True)
+    for name in ("best", "last"):
+        (folder.run.checkpoints / f"{name}.ckpt").touch()
     folder.keep(DOGS)
+    assert [path.name for path in folder.run.checkpoints.iterdir()] == ["best.ckpt"]
     assert folder.trained() == DOGS
     assert (tmp_path / "experts" / "2_a_b__c" / "trained.json").is_file()
     assert folder.best == tmp_path / "experts" / "2_a_b__c" / "checkpoints" / "best.ckpt"
