@@ -101,7 +101,7 @@ def test_a_search_leaves_what_was_promised_and_trains_to_the_very_figure(typed: 
     assert states(cwd).count("COMPLETE") + states(cwd).count("PRUNED") == 4
     text = (cwd / "own" / "experiment" / "found_mine.yaml").read_text()
     assert "version: v7.1" in text and "+experiment=slow" in text
-    assert "Yes, by" in (cwd / "searches" / "found_mine" / "README.md").read_text()
+    assert "Yes, trial" in (cwd / "searches" / "found_mine" / "README.md").read_text()
     page = (cwd / "searches" / "found_mine" / "report.html").read_text()
     assert "optimizer.lr" in page and "<svg" in page and "http" not in page.replace("http://www.w3.org", "")
     best = max((trial for trial in trials(cwd) if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
