@@ -58,7 +58,8 @@ def main(config: DictConfig) -> None:
         facts = {"space": settings.space, "data": data.taxonomy.name, "seed": str(config.seed)} | searched_by(settings)
         facts |= {"data_fingerprint": data.catalog.fingerprint, "taxonomy_fingerprint": data.taxonomy.fingerprint}
         parent = ParentRun.open(start.logger, settings.name, facts, run_id=record.recall("mlflow run"))
-        record.remember("mlflow run", parent.run_id)
+        if parent.run_id:
+            record.remember("mlflow run", parent.run_id)
         teller = Teller(console, trainings, parent, best=best_of(record))
         search = Search(trainings, record, config.seed, config.prune, stopping, teller.tell)
         with parent.status(), record.attended(), stopping.listening():
@@ -71,6 +72,7 @@ def conclude(
     settings: "Settings", search: Search, parent: ParentRun, *, facts: dict[str, str], console: Console
 ) -> None:
     """Confirm what was found, write it, and say so; while other processes are still at it, only say what there is."""
+    search.record.take_up_cut()
     with search.record.concluding() as is_ours:
         alone = is_ours and not search.record.others()
         found = findings(settings, search, facts=facts)

@@ -87,10 +87,7 @@ def running(cwd: Path) -> bool:
 
 
 def test_a_search_leaves_what_was_promised_and_trains_to_the_very_figure(typed: Typed) -> None:
-    # From a start that learns nothing, so that something beats it.
-    done = typed("budget=4", "confirm=1", "optimizer=adamw", "version=v7.1", "+optimizer.lr=1e-4")
-    assert done.returncode == 1, "a plus in front of what is there is Hydra's error, with Hydra's words"
-    # The start is not a word of the space: a word would fix it.
+    # From a start that learns next to nothing, so that something beats it. Not by a word, which would fix it.
     (typed.cwd / "own" / "experiment" / "slow.yaml").write_text(  # type: ignore[attr-defined]
         "# @package _global_\nname: slow\nversion: v7.0\noptimizer: {lr: 1.0e-4}\n"
     )
@@ -101,9 +98,10 @@ def test_a_search_leaves_what_was_promised_and_trains_to_the_very_figure(typed: 
     assert states(cwd).count("COMPLETE") + states(cwd).count("PRUNED") == 4
     text = (cwd / "own" / "experiment" / "found_mine.yaml").read_text()
     assert "version: v7.1" in text and "+experiment=slow" in text
-    assert "Yes, by" in (cwd / "searches" / "found_mine" / "README.md").read_text()
+    assert "Yes, trial" in (cwd / "searches" / "found_mine" / "README.md").read_text()
     page = (cwd / "searches" / "found_mine" / "report.html").read_text()
-    assert "optimizer.lr" in page and "<svg" in page and "http" not in page.replace("http://www.w3.org", "")
+    assert "optimizer.lr" in page and "<svg" in page
+    assert not re.findall(r"https?://(?!www\.w3\.org)", page), "it loads nothing"
     best = max((trial for trial in trials(cwd) if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
     trained = typed(own, "+experiment=found_mine", verb="train")
     assert trained.returncode == 0, trained.stdout

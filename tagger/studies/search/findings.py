@@ -76,6 +76,11 @@ class Confirmation:
         """Whether the best settings are ahead on average."""
         return self.best_mean > self.start_mean
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether they are ahead with every seed."""
+        return self.ahead == len(self.best)
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -148,8 +153,11 @@ def answer(found: Findings) -> str:
     )
     if confirmation.is_better:
         gain = 100 * (confirmation.best_mean - confirmation.start_mean)
-        return f"Yes, by {gain:.2f} points on validation: {means}. Its own {best.val_map:.4f} is the best of {trials}."
-    return f"No: {figure}, but {means}: the lead was luck, and no experiment was written."
+        yes = "Yes" if confirmation.is_clear else "Perhaps"
+        agree = "" if confirmation.is_clear else " The seeds do not agree."
+        own = f"Its own {best.val_map:.4f} is the best of {trials}."
+        return f"{yes}, trial {best.number} by {gain:.2f} points on validation: {means}.{agree} {own}"
+    return f"No: {figure}, but {means}. The lead does not hold, and no experiment was written."
 
 
 def counted(found: Findings) -> str:

@@ -35,10 +35,19 @@ class ParentRun:
         """
         if not logger._target_.endswith("MLFlowLogger"):
             return cls()
+        from mlflow.exceptions import MlflowException
+
         tags = {**facts, "kind": "search"}
-        built: MLFlowLogger = instantiate(logger, run_name=name, tags=tags, run_id=run_id)
-        # The logger asks for the run, and makes it if there is none, when its id is asked for.
-        return cls(built.experiment, built.run_id)
+        for known in (run_id, None):
+            built: MLFlowLogger = instantiate(logger, run_name=name, tags=tags, run_id=known)
+            try:
+                # The logger looks for the run, or makes it, when it is asked for its client.
+                return cls(built.experiment, built.run_id)
+            except MlflowException:
+                # The run of earlier calls is not there: it was deleted, or this is another server.
+                if known is None:
+                    raise
+        raise AssertionError("the second of them returns or raises")
 
     @contextmanager
     def status(self) -> Iterator[None]:

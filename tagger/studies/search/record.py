@@ -53,13 +53,14 @@ class Record:
         self.seed = seed
         self.startup = startup
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._all = FileLock(f"{path}.lock")
         self._alive = FileLock(self._lock_of(self.owner))
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         # Half of the trials at random are enough to compare with.
         pruner = MedianPruner(n_startup_trials=max(1, startup // 2), n_warmup_steps=WARM_UP)
-        with self._all, stored(path):
+        with stored(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with stored(path), self._all:
             # Writers wait for each other.
             self._storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 120}})
             self.study = optuna.create_study(
@@ -85,7 +86,7 @@ class Record:
         Raises:
             OtherSearchError: If a line differs.
         """
-        with self._all, stored(self.path):
+        with stored(self.path), self._all:
             for kind, lines in facts.items():
                 before = self.study.user_attrs.get(kind)
                 if before is None:
@@ -105,7 +106,7 @@ class Record:
         Args:
             values: Of the parameters that are not fixed.
         """
-        with self._all, stored(self.path):
+        with stored(self.path), self._all:
             tried = [trial.state for trial in self.study.get_trials(deepcopy=False) if trial.user_attrs.get("start")]
             if all(state is TrialState.FAIL for state in tried):
                 self.study.enqueue_trial(dict(values), user_attrs={"start": True})
@@ -116,7 +117,7 @@ class Record:
         Returns:
             The trial and what it chose out of the space.
         """
-        with self._all, stored(self.path):
+        with stored(self.path), self._all:
             number = len(self.study.get_trials(deepcopy=False))
             # Of its number alone: a search that was cut proposes what it would have proposed anyway, and not the first
             # draws again.
@@ -151,12 +152,12 @@ class Record:
 
     def give_up(self, trial: optuna.Trial) -> None:
         """Record that the search was stopped in the middle of a trial; the next call tries its choice again."""
-        with self._all, stored(self.path):
+        with stored(self.path), self._all:
             self._cut(self.study.trials[trial.number], "the search was stopped", counts=False)
 
     def take_up_cut(self) -> None:
         """Fail the trials whose process is no more, and put what they tried in the queue."""
-        with self._all, stored(self.path):
+        with stored(self.path), self._all:
             for trial in self.trials(TrialState.RUNNING):
                 if self._is_cut(trial):
                     self._cut(trial, "its process ended in the middle of it", counts=True)
