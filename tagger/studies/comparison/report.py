@@ -1,9 +1,11 @@
 """From folders of runs to a written comparison."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tagger.studies.comparison.comparison import Comparison, Settings, compare
+from tagger.studies.comparison.places import without_places
 from tagger.studies.comparison.runs import read_runs
 from tagger.studies.comparison.writing import write_comparison
 from tagger.studies.unfinished import Unfinished
@@ -38,6 +40,8 @@ def compare_runs(
         UserError: If a run cannot be read or the runs cannot be compared; nothing is written then.
     """
     read = read_runs(runs)
-    comparison = compare(read, baseline=baseline, question=question, settings=settings, unfinished=unfinished)
+    # What a run died of may name files of this machine.
+    told = [replace(run, reason=without_places(run.reason)) for run in unfinished]
+    comparison = compare(read, baseline=baseline, question=question, settings=settings, unfinished=told)
     write_comparison(output, comparison, read, command=command, commit=commit, pictures=pictures)
     return comparison

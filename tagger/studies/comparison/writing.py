@@ -54,9 +54,7 @@ def write_comparison(
     except OSError as error:
         raise UserError(f"output={output} cannot be made: {error.strerror}; name a folder that can") from error
     facts = facts_of(comparison, command=command, commit=commit)
-    title = (
-        comparison.question or f"{', '.join(v.version for v in comparison.challengers)} against {comparison.baseline}"
-    )
+    title = comparison.question or title_of(comparison)
     write_text(output / "comparison.json", as_json({"facts": facts} | asdict(comparison)))
     for version in comparison.versions.values():
         name = file_name(version.version)
@@ -66,6 +64,12 @@ def write_comparison(
     shown = shown_photos(comparison, runs[comparison.baseline]) if pictures else {}
     write_text(output / "report.html", comparison_page(comparison, title=title, facts=facts, pictures=shown))
     write_text(output / "README.md", kept_text(output / "README.md", title=title) + readme(comparison, facts=facts))
+
+
+def title_of(comparison: Comparison) -> str:
+    """Return the headline of a comparison that asks nothing."""
+    others = ", ".join(version.version for version in comparison.challengers)
+    return f"{others} against {comparison.baseline}" if others else comparison.baseline
 
 
 def facts_of(comparison: Comparison, *, command: str, commit: str) -> dict[str, str]:

@@ -116,11 +116,14 @@ def test_a_readme_without_the_marker_is_kept_whole(write: Write, tmp_path: Path)
 
 
 def test_runs_without_a_result_are_named(write: Write, tmp_path: Path):
-    write(unfinished=[Unfinished("v2.1", 2, "hung", "stopped after 20 minutes"), Unfinished("v2.1", 0, "not run", "")])
+    died = Unfinished("v2.1", 1, "failed", "OSError: /srv/runs/config.yaml: disk full")
+    hung, missing = Unfinished("v2.1", 2, "hung", "stopped after 20 minutes"), Unfinished("v2.1", 0, "not run", "")
+    write(unfinished=[died, hung, missing])
     for name in ("README.md", "report.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "Runs without a result" in text
         assert "v2.1 seed 2: hung: stopped after 20 minutes" in text
+        assert "v2.1 seed 1: failed: OSError: …/config.yaml: disk full" in text
         assert re.search(r"v2.1 seed 0: not run\s*(<|\n|$)", text)
 
 
@@ -163,6 +166,13 @@ def test_the_verdict_says_what_the_interval_says(write: Write):
     unclear = having(Difference(0.002, -0.004, 0.007))
     assert headline(unclear) == "v2.0 other is not shown to differ from v1.0 in mAP."
     assert "interval −0.4 to +0.7: no difference shown" in verdict(unclear, unclear.versions["v2.0"])
+
+
+def test_a_baseline_alone_is_a_table(made_run: Callable[..., Run], written_run: Callable[[Run], Path], tmp_path: Path):
+    folder = written_run(made_run([[0.9, 0.1], [0.2, 0.8], [0.3, 0.4]], [[1, -1], [-1, 1], [-1, -1]]))
+    compare_runs({"v1.0": [folder]}, baseline="v1.0", output=tmp_path / "out", command="c", commit="c0ffee")
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("# v1.0\n") and "| mAP (2 labels) | 1.000 |" in readme
 
 
 @pytest.mark.slow
