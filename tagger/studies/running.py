@@ -14,7 +14,7 @@ from tagger.studies.attempt import CUT, FAILED, FINISHED, HUNG, Attempt, last_at
 from tagger.studies.composing import composing
 from tagger.studies.job import Job, test_map
 from tagger.studies.process import Ended, run_limited
-from tagger.tracking.run_folder import commit
+from tagger.tracking.run_folder import commit_of_code
 
 Say = Callable[[str], None]
 
@@ -46,7 +46,7 @@ def run_job(job: Job, *, minutes: float, stop_seconds: float, parent: str | None
         resumed = _is_resumed(job, settings)
         words += ["resume=true"] if resumed else []
         say(f"{name}  {'goes on' if resumed else 'starts'}  {job.own / 'output.log'}")
-        attempt = Attempt(tuple(words), commit(), datetime.now().astimezone().isoformat(timespec="seconds"))
+        attempt = Attempt(tuple(words), commit_of_code(), datetime.now().astimezone().isoformat(timespec="seconds"))
         attempt.write(job.own)
         output = job.own / "output.log"
         with output.open("a", encoding="utf-8") as file:

@@ -80,7 +80,7 @@ def provenance() -> dict[str, str]:
     command = " ".join(["python -m tagger.train", *sys.argv[1:]])
     return {
         "command": command,
-        "commit": commit(),
+        "commit": commit_of_code(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
@@ -148,8 +148,8 @@ def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return [leaf for key, value in tree.items() for leaf in flatten(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
-def commit() -> str:
-    """Return the commit of the code, with ``+`` if it was edited since, or ``unknown``."""
+def commit_of_code() -> str:
+    """Return the commit of this code, with ``+`` if it was edited since; ``unknown`` outside of git."""
 
     def git(*words: str) -> str:
         where = Path(__file__).parent
