@@ -1,1 +1,1 @@
-"""What several runs say together."""
+"""What several runs say together: whether one version beats another, and how surely."""
