@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
-from tagger.studies.answer import answer, spoken
+from tagger.studies.answering import compared, spoken
 from tagger.studies.comparison.comparison import Comparison, Settings
 from tagger.studies.comparison.mlflow import log_comparison
 from tagger.studies.comparison.named_runs import named_runs
@@ -37,7 +37,7 @@ def main(config: DictConfig) -> None:
         )
         of = of_named_runs if config.study is None else of_study
         comparison, output = of(config, settings)
-        print(*spoken(comparison, output), sep="\n")
+        print(*spoken(comparison), f"written  {output}/README.md and report.html", sep="\n")
 
 
 def of_named_runs(config: DictConfig, settings: Settings) -> tuple[Comparison, Path]:
@@ -72,7 +72,7 @@ def of_study(config: DictConfig, settings: Settings) -> tuple[Comparison, Path]:
     output = (
         Path("experiments") / study.name if OmegaConf.is_missing(config, "output") else Path(config.output).expanduser()
     )
-    comparison = answer(
+    comparison = compared(
         study,
         standing(study, runs),
         runs=runs,

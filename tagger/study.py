@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -19,11 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from tagger.errors import UserError, shown_plainly
+from tagger.studies.answering import answer
 from tagger.studies.composing import composing
 from tagger.studies.job import jobs_of
 from tagger.studies.memory import recall, remember
 from tagger.studies.running import run_job
-from tagger.studies.standing import Standing, by_version, left, standing
+from tagger.studies.standing import Standing, standing
 from tagger.studies.standing_table import standing_table
 from tagger.studies.study import Study, study_of
 from tagger.tracking.quiet import quieten
@@ -76,16 +76,17 @@ def conduct(config: DictConfig, words: Sequence[str]) -> bool:
         stands = train(study, runs, missing, words)
     elif recall(study, runs, "mlflow_status") not in (None, "FINISHED"):
         # Killed after its last run.
-        close(study, runs, stands[0], "FINISHED")
+        close(study, runs, "FINISHED")
     console.print(standing_table(stands))
     if config.output is not None:
-        compare(study, stands, runs=runs, output=Path(config.output) / study.name, words=words)
+        output = Path(config.output).expanduser() / study.name
+        answer(study, stands, runs=runs, output=output, command=command(words), console=console)
     return all(one.run is not None for one in stands)
 
 
 def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence[str]) -> list[Standing]:
     """Run the missing jobs below one run in MLflow, and return how the study stands then."""
-    parent = begin(study, runs, missing[0], words)
+    parent = begin(study, runs, words)
     status = "KILLED"
     try:
         numbers = ",".join(str(one.job.number) for one in missing)
@@ -94,7 +95,7 @@ def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence
         status = "FINISHED" if all(one.run is not None for one in stands) else "FAILED"
     finally:
         if parent:
-            close(study, runs, missing[0], status)
+            close(study, runs, status)
     return stands
 
 
@@ -106,13 +107,12 @@ def launch(words: Sequence[str]) -> None:
         run_one()
 
 
-def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str | None:
+def begin(study: Study, runs: Path, words: Sequence[str]) -> str | None:
     """Say in MLflow that the study is under way, and return the id of its run; None if its runs go elsewhere."""
     # Seconds of importing, which a study that is finished need not wait for.
     from tagger.studies.parent import open_parent
 
-    tags = {"command": command(words), "commit": commit_of_code(), "baseline": study.baseline}
-    parent = open_parent(study, runs, one.logger(), tags)
+    parent = open_parent(study, runs, {"command": command(words), "commit": commit_of_code()})
     if parent is None:
         return None
     parent.begin()
@@ -120,31 +120,13 @@ def begin(study: Study, runs: Path, one: Standing, words: Sequence[str]) -> str 
     return parent.run_id
 
 
-def close(study: Study, runs: Path, one: Standing, status: str) -> None:
+def close(study: Study, runs: Path, status: str) -> None:
     """Say in MLflow how the study stands."""
     from tagger.studies.parent import open_parent
 
-    if parent := open_parent(study, runs, one.logger(), {}):
+    if parent := open_parent(study, runs):
         parent.end(status)
         remember(study, runs, mlflow_status=status)
-
-
-def compare(study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, words: Sequence[str]) -> None:
-    """Compare the versions by their finished runs, unless these runs have been compared already."""
-    finished, missing = by_version(stands), left(stands)
-    compared = {version: [str(run) for run in folders] for version, folders in finished.items()}
-    said = {"runs": compared, "missing": [asdict(one) for one in missing], "output": str(output)}
-    if recall(study, runs, "compared") == said and (output / "README.md").is_file():
-        return
-    if not finished[study.baseline]:
-        print(f"nothing to compare with: no run of the baseline {study.baseline} has finished", file=sys.stderr)
-        return
-    # Seconds of importing, as above.
-    from tagger.studies.answer import answer, spoken
-
-    comparison = answer(study, stands, runs=runs, output=output, command=command(words))
-    print(*spoken(comparison, output), sep="\n")
-    remember(study, runs, compared=said)
 
 
 def composed_or_none(words: Sequence[str]) -> DictConfig | None:

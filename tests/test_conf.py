@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -139,6 +141,17 @@ def test_every_experiment_begins_with_its_question_command_and_expectation(path:
     assert re.fullmatch(r"v\d+\.\d+", tree["version"])
 
 
+@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_sweep_asks_a_question_and_runs_on_every_experiment(path: Path):
+    first, *preface = takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    assert first == "# @package _global_"
+    assert any("?" in line for line in preface)
+    assert f"#   python -m tagger.train -m +sweep={path.stem}" in preface
+    for words in ([], [f"+experiment={EXPERIMENTS[-1].stem}"]):
+        runs = [OmegaConf.to_yaml(compose("train", overrides=job)) for job in jobs([*words, f"+sweep={path.stem}"])]
+        assert len(set(runs)) == len(runs) > 2
+
+
 def test_no_two_experiments_share_a_version():
     versions = [yaml.safe_load(path.read_text())["version"] for path in EXPERIMENTS]
     assert len(versions) == len(set(versions))
@@ -165,11 +178,17 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    found = set(re.findall(r"python -m tagger\.(train|prepare|export|predict|serve|search|compare|study)\b([^`\n&]*)", text))
+    verbs = "train|prepare|export|predict|serve|search|compare|study"
+    found = set(re.findall(rf"python -m tagger\.({verbs})\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
         for verb, words in found
-        if "<" not in words and "…" not in words and "$" not in words and "--" not in words
+        # The name of the command, in its --help.
+        if (verb, words) != ("study", "")
+        and "<" not in words
+        and "…" not in words
+        and "$" not in words
+        and "--" not in words
     )
 
 
@@ -177,12 +196,32 @@ def typed() -> list[tuple[str, str]]:
 def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
     # Behind two spaces a page may say what the command does.
     typed = re.split(r"\s{2,}(?=\S)", words.rstrip())[0]
-    words = [word for word in shlex.split(typed, comments=True) if not word.startswith("-")]
+    words = shlex.split(typed, comments=True)
+    is_multirun = "-m" in words or "--multirun" in words
+    words = [word for word in words if not word.startswith("-")]
     if verb == "search":
         own, training = divided(words)
         compose("train", overrides=training)
         words = as_hydra_takes(own, training)
-    compose(verb, overrides=as_typed(words, *PATHS.get(verb, ())))
+    words = as_typed(words, *PATHS.get(verb, ()))
+    for launcher in (word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")):
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
+    if not is_multirun:
+        compose(verb, overrides=words)
+        return
+    first, *_, last = jobs(words)
+    for job in (first, last):
+        compose(verb, overrides=job)
+
+
+def jobs(words: list[str]) -> Iterator[list[str]]:
+    """Yield the words of every job of a multirun, those of its sweep file among them."""
+    swept = [word.partition("=")[2] for word in words if word.startswith("+sweep=")]
+    files = [yaml.safe_load((CONF / "sweep" / f"{name}.yaml").read_text()) for name in swept]
+    params = [f"{key}={value}" for file in files for key, value in file["hydra"]["sweeper"]["params"].items()]
+    parsed = OverridesParser.create().parse_overrides([*params, *words])
+    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    yield from batch
 
 
 # --- what is not there ----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The MLflow run that holds all runs of a study: made once, found again, and as finished as they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-from omegaconf import DictConfig
 
+from tagger.studies.composing import composing
+from tagger.studies.job import jobs_of
 from tagger.studies.memory import recall, remember
 from tagger.studies.study import Study
 
@@ -33,17 +35,18 @@ class Parent:
         self.client.set_terminated(self.run_id, status)
 
 
-def open_parent(study: Study, runs: Path, logger: DictConfig, tags: dict[str, str]) -> Parent | None:
+def open_parent(study: Study, runs: Path, tags: Mapping[str, str] | None = None) -> Parent | None:
     """Find the study's run in MLflow or make it; None if the study's runs are not logged to MLflow.
 
     Its id is kept in ``study.json`` in the study's folder; without that file it is found by its tags.
 
     Args:
-        study: The study.
+        study: The study; its first job says where its runs are logged.
         runs: The folder of all runs.
-        logger: The group ``logger`` of one of its runs.
         tags: What else to write into a new run.
     """
+    with composing():
+        logger = jobs_of(study, runs)[0].config().logger
     if not logger._target_.endswith("MLFlowLogger"):
         return None
     client = MlflowClient(logger.tracking_uri)
@@ -51,8 +54,14 @@ def open_parent(study: Study, runs: Path, logger: DictConfig, tags: dict[str, st
     folder = study.folder(runs).absolute()
     run = _known(client, recall(study, runs, "mlflow_run_id")) or _found(client, experiment, study, folder)
     if run is None:
-        named = {MLFLOW_RUN_NAME: study.name, "study": study.name, "question": study.question, "folder": str(folder)}
-        run = client.create_run(experiment, tags=tags | named, run_name=study.name)
+        named = {
+            MLFLOW_RUN_NAME: study.name,
+            "study": study.name,
+            "question": study.question,
+            "baseline": study.baseline,
+            "folder": str(folder),
+        }
+        run = client.create_run(experiment, tags={**(tags or {}), **named}, run_name=study.name)
     remember(study, runs, mlflow_run_id=run.info.run_id)
     return Parent(client, run.info.run_id)
 

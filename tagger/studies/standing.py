@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from tagger.studies.attempt import CUT, RUNNING, Attempt, last_attempt
 from tagger.studies.composing import composing
 from tagger.studies.job import Job, jobs_of
@@ -42,12 +40,6 @@ class Standing:
         if self.run is not None or self.attempt is None:
             return ""
         return self.attempt.reason or "killed"
-
-    def logger(self) -> DictConfig:
-        """Return the group ``logger`` of the run: where it is logged to."""
-        with composing():
-            logger: DictConfig = self.job.config().logger
-        return logger
 
 
 def standing(study: Study, runs: Path = RUNS) -> list[Standing]:

@@ -1,15 +1,19 @@
-"""A run that a study asks for and that is not there."""
+"""A run of a study that has no result, and why."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """Which run it is, and why there is nothing of it to compare."""
+    """A run that did not finish.
+
+    Example:
+        >>> Unfinished("v2.1", 2, "hung", "stopped after 20 minutes").state
+        'hung'
+    """
 
     version: str
     seed: int
     state: str
-    """``failed``, ``hung`` (it took longer than the study allows), ``cut`` (it was stopped) or ``not run``."""
+    """``failed``, ``hung``, ``cut`` or ``not run``."""
     reason: str
-    """One line, empty if there is nothing to say."""

@@ -171,7 +171,8 @@ def test_a_run_that_crashes_and_one_that_hangs_are_told_and_the_others_go_on(typ
 
 
 def test_a_killed_study_loses_no_more_than_the_epoch_and_goes_on_to_the_same_result(typed: Typed) -> None:
-    typed.asks(PLAIN, "trainer.max_epochs=12", "network.dropout=0.3", seeds=(0,))
+    long = ["trainer.max_epochs=12", "network.dropout=0.3"]
+    typed.asks(PLAIN, *long, seeds=(0,))
     process = typed.start()
     wait_until(lambda: bool(list(typed.folder.glob("v1.0/*/*/checkpoints/last.ckpt"))), process)
     process.kill()
@@ -189,7 +190,8 @@ def test_a_killed_study_loses_no_more_than_the_epoch_and_goes_on_to_the_same_res
     assert f"epoch {reached + 1}/12" not in log and f"epoch {reached + 2}/12" in log
     assert typed.query("select status from runs") == [("FINISHED",)] * 3
     # Never cut, it would have come to the same.
-    code, output = typed("runs=whole", "study.versions={v1.0: [+experiment=baseline]}")
+    typed.asks({"v1.0": PLAIN["v1.0"]}, *long, seeds=(0,))
+    code, output = typed("runs=whole")
     assert code == 0, output
     (whole,) = typed.cwd.glob("whole/studies/mine/v1.0/*/*/metrics.json")
     assert metrics(cut) == metrics(whole.parent)
