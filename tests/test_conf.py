@@ -25,7 +25,7 @@ from tagger.studies.search.words import as_hydra_takes, divided
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder
-from tagger.train import build_data, build_network, build_trainer
+from tagger.training.building import build_data, build_network, build_trainer
 
 REPOSITORY = Path(__file__).parents[1]
 CONF = REPOSITORY / "conf"

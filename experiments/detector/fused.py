@@ -31,7 +31,7 @@ from tagger.tags.detector.settings import OnnxFile
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision, tally_at
 from tagger.tags.thresholds import Target, fit
-from tagger.train import build_data
+from tagger.training.building import build_data
 
 Row = dict[str, float]
 

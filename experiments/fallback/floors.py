@@ -23,7 +23,7 @@ from tagger.tags.delivery.trained import read_trained
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import tally_at
 from tagger.tags.thresholds import SILENCE, fit
-from tagger.train import build_data
+from tagger.training.building import build_data
 
 FLOORS = (0.0, 0.1, 0.2, 0.3, 0.5)
 COLUMNS = ("labels given", "tags a photo", "micro precision", "micro recall", "micro F1", "macro F1")

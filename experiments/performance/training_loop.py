@@ -50,7 +50,8 @@ from tagger.tracking.mlflow import build_logger, run_status
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder, provenance
 from tagger.tracking.test_scores import TestScores
-from tagger.train import build_data, build_module, build_trainer, run_facts
+from tagger.train import run_facts
+from tagger.training.building import build_data, build_module, build_trainer
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 WARM_UP = 5

@@ -27,7 +27,7 @@ from tagger.tags.metrics import Tally, average_precision, tally_at
 from tagger.tags.relations.audit import audit, harmful
 from tagger.tags.relations.rules import Kind, Rules, RuleSettings
 from tagger.tags.thresholds import Target, fit
-from tagger.train import build_data
+from tagger.training.building import build_data
 
 RAISING: tuple[Kind, ...] = ("parents", "implies")
 SETTINGS = {

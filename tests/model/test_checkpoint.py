@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from tagger.data.datamodule import PhotoData
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.module import TaggerModule
-from tagger.train import build_module
+from tagger.training.building import build_module
 
 CONF = Path(__file__).parents[2] / "conf"
 PARTS = {

@@ -19,7 +19,8 @@ from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.relations.auditing import AuditRules
 from tagger.tracking.run_folder import RunFolder
-from tagger.train import assemble, build_trainer, see_photos, settle_best
+from tagger.training.building import assemble, build_trainer, see_photos
+from tagger.training.settling import settle_best
 
 PARTS = 10
 """Parts of a training at whose ends trials are compared, however many epochs each has."""

@@ -21,7 +21,7 @@ from tagger.studies.search.judging import StopAskedError, Watch, judge, progress
 from tagger.studies.search.record import Record
 from tagger.studies.search.stopping import Stopping
 from tagger.studies.search.trainings import Trainings
-from tagger.train import build_data
+from tagger.training.building import build_data
 
 FAILURES = 5
 """Failed trials in a row that end a search: it is not the settings that are wrong."""

@@ -16,7 +16,7 @@ from tagger.tags.delivery.trained import Run, Trained, describe
 from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.looking import looked_at, pace
 from tagger.tracking.curves_json import short_curves
-from tagger.train import build_data
+from tagger.training.building import build_data
 
 CALIBRATION = 200
 """Most validation photos on which the ranges of an eight-bit graph are seen."""

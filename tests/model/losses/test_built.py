@@ -11,7 +11,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.replication import Replication
 from tagger.model.losses import BinaryCrossEntropy, WeighedLoss
 from tagger.model.losses.distribution_balanced import DistributionBalancedLoss
-from tagger.train import build_loss
+from tagger.training.building import build_loss
 
 CROSS_ENTROPY = OmegaConf.create({"loss": {"_target_": "tagger.model.losses.BinaryCrossEntropy"}})
 BALANCED = OmegaConf.create({"loss": {"_target_": "tagger.model.losses.DistributionBalanced", "kappa": 1.0}})

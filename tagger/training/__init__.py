@@ -1,0 +1,1 @@
+"""Settings → a trained network: what ``tagger.train`` and ``tagger.search`` share."""

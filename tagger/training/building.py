@@ -1,0 +1,123 @@
+"""From settings to what Lightning trains."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from tagger.data.datamodule import PhotoData
+from tagger.errors import UserError
+from tagger.model.losses import ByReplication, NeedsCounts, WeighedLoss
+from tagger.model.module import TaggerModule
+from tagger.model.network import Network
+from tagger.tags.detector.looking import Looking
+from tagger.tracking.run_folder import RunFolder
+
+
+def build_data(config: DictConfig) -> PhotoData:
+    """Build the data set; nothing is read yet."""
+    cache = Path(config.cache).expanduser().absolute()
+    # Partial: Hydra would turn a dataclass among the arguments into a config.
+    return instantiate(config.data, _partial_=True)(cache=cache, seed=config.seed, sampler=instantiate(config.sampler))
+
+
+def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, Looking | None]:
+    """Build what Lightning trains and the detector that looks for objects beside it; no photo is looked at yet."""
+    network = build_network(config, len(data.taxonomy), experts=experts)
+    data.prepare(network.normalisation)
+    looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
+    module = build_module(config, data, network, looking)
+    # A misspelled setting of the optimizer speaks up now and not after the features are cached.
+    module.optimizer_factory(network)
+    return module, looking
+
+
+def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Network:
+    """Build the network; where experts are to be merged into it, with all the backbones that they train."""
+    if experts and config.head.name != "linear":
+        raise UserError(f"experts can be merged only where heads are linear: head=linear instead of {config.head.name}")
+    build = instantiate(config.network, _partial_=True, labels=labels, head=config.head)
+    return build(backbones=experts, weights=None) if experts and config.regime.train_backbone else build()
+
+
+def build_module(config: DictConfig, data: PhotoData, network: Network, looking: Looking | None = None) -> TaggerModule:
+    """Build what Lightning trains, with the recipe to build its network again."""
+    settings: Any = OmegaConf.to_container(config.network, resolve=True)
+    settings["head"] = OmegaConf.to_container(config.head, resolve=True)
+    recipe = {
+        "network": {key: value for key, value in settings.items() if key != "weights" and not key.startswith("_")}
+        | ({"backbones": network.backbones} if network.backbones > 1 else {}),
+        "labels": [
+            {"id": label.id, "names": dict(label.names), "groups": list(data.taxonomy.above(label.id))}
+            for label in data.taxonomy.labels
+        ],
+        "size": data.size,
+        "fit": data.fit,
+        "fingerprints": {"catalog": data.catalog.fingerprint, "taxonomy": data.taxonomy.fingerprint},
+    }
+    return TaggerModule(
+        network=network,
+        regime=instantiate(config.regime),
+        loss=build_loss(config, data),
+        optimizer=instantiate(config.optimizer),
+        schedule=instantiate(config.schedule),
+        unknown=data.weights,
+        seed=config.seed,
+        mixup=config.mixup,
+        recipe=recipe,
+        rules=instantiate(config.rules).of(data.taxonomy),
+        detector=looking.as_recipe() if looking else None,
+    )
+
+
+def build_loss(config: DictConfig, data: PhotoData) -> nn.Module:
+    """Build the loss, with what it must know of the training photos and what the sampler leaves to it."""
+    loss = instantiate(config.loss)
+    if isinstance(loss, NeedsCounts):
+        loss = loss.of(data.label_counts)
+    if data.sampler.level == "photos":
+        return cast(nn.Module, loss)
+    mean = float(data.factors.mean())
+    return WeighedLoss(loss, ByReplication(data.label_factors, pooling=data.sampler.pooling, mean=mean))
+
+
+def build_trainer(config: DictConfig, run: RunFolder, logger: Logger | None, ours: Sequence[Callback]) -> pl.Trainer:
+    """Build Lightning's trainer with our callbacks and the configured ones."""
+    keep: dict[str, Any] = {"dirpath": run.checkpoints, "enable_version_counter": False}
+    everything = [
+        *ours,
+        *(instantiate(callback) for callback in config.callbacks.values()),
+        *([LearningRateMonitor(logging_interval="step")] if logger else []),
+        ModelCheckpoint(filename="best", monitor="val/map", mode="max", **keep),
+        ModelCheckpoint(filename="last", every_n_epochs=1, **keep),
+        ModelCheckpoint(filename="last", train_time_interval=timedelta(minutes=config.checkpoint_minutes), **keep),
+    ]
+    return instantiate(
+        config.trainer,
+        logger=logger or False,
+        callbacks=everything,
+        enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in everything),
+        default_root_dir=str(run.path),
+    )
+
+
+def see_photos(
+    data: PhotoData, module: TaggerModule, looking: Looking | None, device: torch.device
+) -> Mapping[str, int]:
+    """Let the detector and a backbone whose features are cached see the photos once.
+
+    Returns:
+        What `Looking.look` does: the detector's classes that mean no label.
+    """
+    unmapped = looking.look(data) if looking else {}
+    if module.regime.cached:
+        data.cache_features(module.network.backbone, module.regime.views, device)
+    return unmapped
