@@ -66,6 +66,8 @@ def build_graph(chain: Chain, *, size: int) -> bytes:
     for name in ("onnxscript", "onnx_ir"):
         # Every rewrite of every node otherwise.
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Every norm and split that it leaves as it is.
+    logging.getLogger("onnxscript.optimizer").setLevel(logging.ERROR)
     # Of two photos: an example of one would be taken for a constant.
     examples = {"pixels": torch.zeros((2, size, size, 3), dtype=torch.uint8)}
     if chain.looks:
