@@ -55,7 +55,8 @@ def main() -> None:
         run_one()
         return
     quieten()
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         with shown_plainly():
             is_finished = conduct(config, words)
