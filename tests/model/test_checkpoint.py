@@ -40,7 +40,7 @@ def saved(
     def make(network: str, **settings: Any) -> tuple[TaggerModule, Path]:
         data = photo_data(colours(40), size=32)
         config: DictConfig = OmegaConf.create(
-            {"network": OmegaConf.load(CONF / "network" / f"{network}.yaml"), "seed": 0}
+            {"network": OmegaConf.load(CONF / "network" / f"{network}.yaml"), "seed": 0, "mixup": 0.0}
             | {group: OmegaConf.load(CONF / group / f"{option}.yaml") for group, option in PARTS.items()}
         )
         config.network.update(settings)
