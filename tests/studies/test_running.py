@@ -176,7 +176,7 @@ def test_a_killed_study_loses_no_more_than_the_epoch_and_goes_on_to_the_same_res
     process = typed.start()
     wait_until(lambda: bool(list(typed.folder.glob("v1.0/*/*/checkpoints/last.ckpt"))), process)
     process.kill()
-    process.wait()
+    process.communicate()
     (cut,) = typed.runs()
     assert not (cut / "metrics.json").exists()
     # The training does not outlive its study.
