@@ -139,6 +139,31 @@ def test_a_study_trains_every_version_with_every_seed_below_one_run_and_then_not
     assert len(typed.query(f"select 1 from tags where key = 'mlflow.parentRunId' and value = '{parent}'")) == 3
 
 
+def test_a_study_is_compared_once_and_in_the_run_that_holds_it(typed: Typed) -> None:
+    typed.asks(PLAIN, seeds=(0,))
+    code, output = typed("output=answers")
+    assert code == 0, output
+    assert "v2.0 resampling: " in output and "compared  answers/mine/README.md" in output
+    page = typed.cwd / "answers" / "mine" / "README.md"
+    assert page.read_text().startswith("# Which is better?")
+    tables = typed.query(
+        "select m.key from latest_metrics m join tags t on t.run_uuid = m.run_uuid and t.key = 'question'"
+    )
+    assert ("compare/v2.0/map_difference",) in tables
+    before = page.stat().st_mtime_ns
+    code, output = typed("output=answers")
+    assert (code, page.stat().st_mtime_ns) == (0, before), output
+    assert "compared  answers/mine/README.md" in output
+    # The same by the command that compares.
+    words = ["study=mine", f"hydra.searchpath=[file://{typed.conf}]", "output=again"]
+    command = [sys.executable, "-m", "tagger.compare", *words]
+    done = subprocess.run(command, cwd=typed.cwd, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [(typed.cwd / folder / "README.md").read_text() for folder in ("answers/mine", "again")]
+    assert [[line for line in text.splitlines() if line.startswith("| mAP")] for text in said].count([]) == 0
+    assert len({tuple(line for line in text.splitlines() if line.startswith("| ")) for text in said}) == 1
+
+
 def test_a_run_that_crashes_and_one_that_hangs_are_told_and_the_others_go_on(typed: Typed, tmp_path: Path) -> None:
     flag = tmp_path / "hang"
     flag.touch()
