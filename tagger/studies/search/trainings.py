@@ -13,24 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.config import as_typed
 from tagger.errors import UserError
+from tagger.studies.lasting import lasting
 from tagger.studies.search.space import Parameter, Space
 from tagger.studies.search.words import key_of
-from tagger.tracking.run_folder import flatten
 
-MACHINE = (
-    "cache",
-    "runs",
-    "logger",
-    "checkpoint_minutes",
-    "plan",
-    "resume",
-    "name",
-    "version",
-    "seed",
-    "data.workers",
-    "data.root",
-)
-"""Settings that change no figure, or that the search gives itself."""
+GIVEN = ("name", "version", "seed", "plan", "resume", "data.root")
+"""Settings that the search gives itself, and where the photos lie: which they are is another fact of the search."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +105,7 @@ class Trainings:
 
     def settings(self) -> list[str]:
         """Return the start's settings as lines, without those that change no figure: by them two searches compare."""
-        # Not resolved: where the photos lie does not matter, and which they are is another fact of the search.
-        tree = OmegaConf.to_container(self.start(seed=0))
-        leaves = {name: value for name, value in flatten(tree) if not _is_of(name, MACHINE)}
+        leaves = lasting(OmegaConf.to_container(self.start(seed=0)), *GIVEN)
         return [f"{name}: {value}" for name, value in sorted(leaves.items())]
 
     def _conditions(self, parameter: Parameter) -> dict[str, tuple[Any, ...]]:
@@ -155,7 +141,3 @@ def said(error: BaseException) -> str:
     own = str(error).split("\nConfig search path")[0].strip()
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
     return f"{own.splitlines()[0]} {cause}".strip() if cause else " ".join(own.split())
-
-
-def _is_of(name: str, places: Sequence[str]) -> bool:
-    return any(name == place or name.startswith(f"{place}.") for place in places)
