@@ -45,10 +45,7 @@ class Trainings:
         Raises:
             UserError: If a word is misspelled or the training could not be searched.
         """
-        config = self._compose([*self.words, f"name={self.name}", f"seed={seed}"])
-        if config.trainer.devices != 1:
-            raise UserError(f"trainer.devices={config.trainer.devices}: a search trains in one process; set it to 1")
-        return config
+        return self._checked(self._compose([*self.words, f"name={self.name}", f"seed={seed}"]))
 
     def of(self, chosen: Mapping[str, Any], *, seed: int, choices: bool = False) -> DictConfig:
         """Compose the training of a choice.
@@ -59,11 +56,11 @@ class Trainings:
             choices: With Hydra's own part, which knows the option of every group.
 
         Raises:
-            UserError: If the choice does not compose.
+            UserError: If the choice does not compose or could not be searched.
         """
         others = [word for word in self.words if key_of(word) not in self.space.keys]
         values = [as_word(key, value) for key, value in chosen.items()]
-        return self._compose([*others, *values, f"name={self.name}", f"seed={seed}"], choices=choices)
+        return self._checked(self._compose([*others, *values, f"name={self.name}", f"seed={seed}"], choices=choices))
 
     def start_value(self, parameter: Parameter) -> Any:
         """Return what the start has for a parameter."""
@@ -115,6 +112,14 @@ class Trainings:
         for key, values in parameter.when.items():
             needed |= self._conditions(above[key]) | {key: values}
         return needed
+
+    @staticmethod
+    def _checked(config: DictConfig) -> DictConfig:
+        if config.trainer.devices != 1:
+            raise UserError(f"trainer.devices={config.trainer.devices}: a search trains in one process; set it to 1")
+        if config.experts.by is not None:
+            raise UserError(f"experts.by={config.experts.by}: a search trains one network for all labels; experts=none")
+        return config
 
     @staticmethod
     def _compose(words: Sequence[str], *, choices: bool = False) -> DictConfig:
