@@ -23,7 +23,7 @@ from tagger.tracking.labels_csv import written
 
 MARKER = "<!-- python -m tagger.compare writes what is below this line, and keeps what is above it -->"
 
-MACHINE = ("runs", "cache", "resume", "plan", "seed")
+MACHINE = ("runs", "cache", "logger", "checkpoint_minutes", "seed")
 """Settings of a run that do not belong to its version: where things lie, and which of several it is."""
 
 
