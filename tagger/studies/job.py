@@ -103,7 +103,7 @@ def jobs_of(study: Study, runs: Path) -> list[Job]:
     return [_job(study, number, version, seed, runs) for number, (seed, version) in enumerate(pairs)]
 
 
-def test_map(run: Path) -> float | None:
+def map_on_test(run: Path) -> float | None:
     """Return the figure that a finished run is spoken of by."""
     value = json.loads((run / "metrics.json").read_text()).get("test/map")
     return None if value is None else float(value)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tagger.studies.attempt import CUT, FAILED, FINISHED, HUNG, Attempt, last_attempt, why
 from tagger.studies.composing import composing
-from tagger.studies.job import Job, test_map
+from tagger.studies.job import Job, map_on_test
 from tagger.studies.process import Ended, run_limited
 from tagger.tracking.run_folder import commit_of_code
 
@@ -138,5 +138,5 @@ def _told(attempt: Attempt, run: Path | None) -> str:
     took = clock(attempt.seconds)
     if run is None:
         return f"{attempt.state} after {took}: {attempt.reason}"
-    reached = test_map(run)
+    reached = map_on_test(run)
     return f"finished in {took}" + (f", test mAP {reached:.3f}" if reached is not None else "")

@@ -17,7 +17,7 @@ def readme(found: Findings) -> list[str]:
     """Return the lines of the page."""
     facts = found.facts
     lines = [
-        f"# Which settings of `{found.space}` tag {plain(found.data)} best?",
+        f"# Which settings of {as_code(found.space)} tag {plain(found.data)} best?",
         "",
         f"**{found.answer}**",
         "",
