@@ -154,12 +154,6 @@ def test_a_study_is_compared_once_and_in_the_run_that_holds_it(typed: Typed) -> 
     code, output = typed("output=answers")
     assert (code, page.stat().st_mtime_ns) == (0, before), output
     assert "compared  answers/mine/README.md" in output
-    # Asked otherwise, the same runs are another answer.
-    typed.asks(PLAIN, seeds=(0,), baseline="v2.0")
-    code, output = typed("output=answers")
-    assert code == 0 and "starts" not in output, output
-    assert "v1.0 baseline: " in output
-    typed.asks(PLAIN, seeds=(0,))
     # The same by the command that compares.
     words = ["study=mine", f"hydra.searchpath=[file://{typed.conf}]", "output=again"]
     command = [sys.executable, "-m", "tagger.compare", *words]
