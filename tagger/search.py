@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.console import Console
 from tagger.config import needed
 from tagger.errors import UserError, shown_plainly
 from tagger.model.allocation import keep_freed_memory
+from tagger.studies.places import without_places
 from tagger.studies.search.budget import Budget, parse_budget
 from tagger.studies.search.delta import place_words
 from tagger.studies.search.experiment_file import write_experiment
@@ -85,12 +86,12 @@ def conclude(
         if alone and is_to_write(found, settings, stopped=search.stopping.asked):
             config = search.trainings.of(best.choice, seed=settings.seed, choices=True)  # type: ignore[union-attr]
             keys = search.trainings.space.keys
-            write_experiment(settings.experiment, found, config, search.trainings.words, searched=keys)
+            write_experiment(settings.experiment, for_others(found), config, search.trainings.words, searched=keys)
             found = findings(settings, search, facts=facts, confirmation=confirmation, experiment=settings.experiment)
         if is_ours:
             settings.output.mkdir(parents=True, exist_ok=True)
-            write_readme(settings.output / "README.md", found)
-            write_page(settings.output / "report.html", found)
+            write_readme(settings.output / "README.md", for_others(found))
+            write_page(settings.output / "report.html", for_others(found))
             parent.deliver(found, settings.output, settings.experiment if found.experiment else None)
         console.print(closing(found, settings.output, others=search.record.others(), stopped=search.stopping.asked))
 
@@ -130,6 +131,17 @@ def findings(
         confirmation=confirmation,
         experiment=str(experiment) if experiment else None,
         version=settings.version,
+    )
+
+
+def for_others(found: Findings) -> Findings:
+    """Return what is written to be read elsewhere: without paths of this machine."""
+    return replace(
+        found,
+        command=without_places(found.command),
+        train_command=without_places(found.train_command),
+        facts={name: without_places(fact) for name, fact in found.facts.items()},
+        trials=[replace(trial, reason=without_places(trial.reason)) for trial in found.trials],
     )
 
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from tagger.config import as_typed
 from tagger.errors import UserError, shown_plainly
 from tagger.studies.answering import answer
 from tagger.studies.composing import composing
@@ -38,7 +39,7 @@ def run_one(config: DictConfig) -> None:
         raise UserError("job is filled in by python -m tagger.study; give it study=… alone, without --multirun")
     console = Console(highlight=False, soft_wrap=True)
     run_job(
-        jobs_of(study, Path(config.runs))[config.job],
+        jobs_of(study, Path(config.runs).expanduser())[config.job],
         minutes=study.minutes,
         stop_seconds=config.stop_seconds,
         parent=config.parent,
@@ -68,7 +69,7 @@ def main() -> None:
 
 def conduct(config: DictConfig, words: Sequence[str]) -> bool:
     """Run what is missing, compare, say how the study stands; False if something is missing at the end."""
-    study, runs = study_of(config.study, config.hydra.runtime.choices["study"]), Path(config.runs)
+    study, runs = study_of(config.study, config.hydra.runtime.choices["study"]), Path(config.runs).expanduser()
     console = Console(highlight=False)
     console.print(f"{study.name}  {study.question}", markup=False, soft_wrap=True)
     stands = standing(study, runs)
@@ -91,6 +92,8 @@ def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence
     status = "KILLED"
     try:
         numbers = ",".join(str(one.job.number) for one in missing)
+        # Hydra would make a folder called "~".
+        words = [*words, *as_typed([f"runs={runs}"], "runs")]
         launch([*words, *([f"parent={parent}"] if parent else []), f"job={numbers}"])
         stands = standing(study, runs)
         status = "FINISHED" if all(one.run is not None for one in stands) else "FAILED"

@@ -29,7 +29,7 @@ TINY = [
     *("network.dropout=0.2", "logger=csv", "+experiment=group_experts", "name=tiny", "trainer.max_epochs=9"),
 ]
 OWN = ["network=timm", "network.backbone=resnet10t", "network.weights=null", "regime=everything"]
-SHARED = ["network=lite0", "regime=cached", "regime.views=2"]
+SHARED = ["network=lite0", "regime=cached", "regime.views=2", "trainer.check_val_every_n_epoch=2"]
 
 GROUPED = """
 name: colours

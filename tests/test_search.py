@@ -101,6 +101,8 @@ def test_a_search_leaves_what_was_promised_and_trains_to_the_very_figure(typed: 
     assert "Yes, trial" in (cwd / "searches" / "found_mine" / "README.md").read_text()
     page = (cwd / "searches" / "found_mine" / "report.html").read_text()
     assert "optimizer.lr" in page and "<svg" in page
+    readme = (cwd / "searches" / "found_mine" / "README.md").read_text()
+    assert not [written for written in (text, readme, page) if str(cwd) in written], "paths of this machine"
     assert not re.findall(r"https?://(?!www\.w3\.org)", page), "it loads nothing"
     best = max((trial for trial in trials(cwd) if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
     trained = typed(own, "+experiment=found_mine", verb="train")

@@ -24,6 +24,8 @@ SETTINGS: dict[Any, Any] = {
     # Ids inside the SVG are hashed with this salt; a random one would change the report at every writing.
     "svg.hashsalt": "tagger",
     "svg.fonttype": "none",
+    # Names may hold a $, and are no formulas.
+    "text.parse_math": False,
     "font.size": 9.0,
     "text.color": INK,
     "axes.edgecolor": LINE,

@@ -23,7 +23,7 @@ NOTHING = "nothing to compare yet: that takes a finished run of the baseline and
 def answer(
     study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, command: str, console: Console
 ) -> None:
-    """Compare the versions by their finished runs, unless these very runs have been compared already.
+    """Compare the versions by their finished runs, unless these very runs have been compared already for this question.
 
     Args:
         study: What is asked.
@@ -38,6 +38,8 @@ def answer(
     """
     finished, missing = by_version(stands), left(stands)
     these = {
+        "question": study.question,
+        "baseline": study.baseline,
         "runs": {version: [str(run) for run in folders] for version, folders in finished.items()},
         "missing": [asdict(one) for one in missing],
         "output": str(output),

@@ -14,13 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.config import as_typed
 from tagger.studies.composing import composed
+from tagger.studies.lasting import lasting
 from tagger.studies.study import Study, StudyError
 from tagger.tracking.run_folder import settings_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./~+-]+")
-
-ASIDE = ("runs", "cache", "checkpoint_minutes", "logger")
-"""Settings that say where things are kept: a run that differs in them has the same result."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def jobs_of(study: Study, runs: Path) -> list[Job]:
     return [_job(study, number, version, seed, runs) for number, (seed, version) in enumerate(pairs)]
 
 
-def test_map(run: Path) -> float | None:
+def map_on_test(run: Path) -> float | None:
     """Return the figure that a finished run is spoken of by."""
     value = json.loads((run / "metrics.json").read_text()).get("test/map")
     return None if value is None else float(value)
@@ -123,9 +121,6 @@ def _config(run: Path) -> str:
     return (run / "config.yaml").read_text(encoding="utf-8")
 
 
-def _lasting(settings: str) -> Any:
+def _lasting(settings: str) -> dict[str, Any]:
     """Return the settings that a run's result depends on."""
-    tree = yaml.load(settings, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    lasting = {key: value for key, value in tree.items() if key not in ASIDE}
-    # How many processes decode says nothing about what is decoded.
-    return lasting | {"data": {key: value for key, value in lasting["data"].items() if key != "workers"}}
+    return lasting(yaml.load(settings, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

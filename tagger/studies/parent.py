@@ -83,5 +83,8 @@ def _known(client: MlflowClient, run_id: str | None) -> Run | None:
 
 def _found(client: MlflowClient, experiment: str, study: Study, folder: Path) -> Run | None:
     # Children have the study's name, too, but no question.
-    query = f"tags.study = '{study.name}' and tags.question != '' and tags.folder = '{folder}'"
-    return next(iter(client.search_runs([experiment], query)), None)
+    query = f"tags.study = '{study.name}' and tags.question != ''"
+    # Not in the query: a folder may hold quotes.
+    return next(
+        (run for run in client.search_runs([experiment], query) if run.data.tags.get("folder") == str(folder)), None
+    )

@@ -61,7 +61,7 @@ def run_limited(
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         was_late = True
-        _ask(process, stop_seconds)
+        was_interrupted = _ask(process, stop_seconds)
     except KeyboardInterrupt:
         was_interrupted = True
         _ask(process, stop_seconds)
@@ -72,12 +72,17 @@ def run_limited(
     return Ended(process.returncode, time.monotonic() - started, was_late, was_interrupted)
 
 
-def _ask(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Ask a process to end, and wait so long; a second Ctrl-C ends the waiting."""
+def _ask(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Ask a process to end, and wait so long; say whether Ctrl-C ended the waiting."""
     # It alone: a training whose decoding processes end first stops with an error instead of a checkpoint.
     process.terminate()
-    with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+    try:
         process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:

@@ -1,18 +1,16 @@
 """Run one job of a study: once at a time, as a process of its own, and never again when it has finished."""
 
-import fcntl
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from tagger.studies.attempt import CUT, FAILED, FINISHED, HUNG, Attempt, last_attempt, why
 from tagger.studies.composing import composing
-from tagger.studies.job import Job, test_map
+from tagger.studies.job import Job, map_on_test
+from tagger.studies.lock import alone
 from tagger.studies.process import Ended, run_limited
 from tagger.tracking.run_folder import commit_of_code
 
@@ -34,7 +32,7 @@ def run_job(job: Job, *, minutes: float, stop_seconds: float, parent: str | None
     """
     name = f"{job.version} seed {job.seed}"
     job.own.mkdir(parents=True, exist_ok=True)
-    with _alone(job.own, stop_seconds) as lock:
+    with alone(job.own, stop_seconds) as lock:
         if lock is None:
             say(f"{name}  is being run by another process")
             return
@@ -73,30 +71,6 @@ def clock(seconds: float) -> str:
         ('1:02', '66:40')
     """
     return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
-
-
-@contextmanager
-def _alone(folder: Path, seconds: float) -> Iterator[int | None]:
-    """Give the handle of the job's lock, or None if another process holds it for longer than so many seconds.
-
-    The training inherits it: the job is taken for as long as that lives, whatever becomes of us.
-    """
-    with (folder / "lock").open("a") as file:
-        deadline = time.monotonic() + seconds
-        while not _taken(file.fileno()):
-            if time.monotonic() > deadline:
-                yield None
-                return
-            time.sleep(0.2)
-        yield file.fileno()
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_resumed(job: Job, settings: str) -> bool:
@@ -138,5 +112,5 @@ def _told(attempt: Attempt, run: Path | None) -> str:
     took = clock(attempt.seconds)
     if run is None:
         return f"{attempt.state} after {took}: {attempt.reason}"
-    reached = test_map(run)
+    reached = map_on_test(run)
     return f"finished in {took}" + (f", test mAP {reached:.3f}" if reached is not None else "")

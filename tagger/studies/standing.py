@@ -1,12 +1,13 @@
 """How far a study is: which of its runs are there, and why the others are not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tagger.studies.attempt import CUT, RUNNING, Attempt, last_attempt
+from tagger.studies.attempt import CUT, FINISHED, RUNNING, Attempt, last_attempt
 from tagger.studies.composing import composing
 from tagger.studies.job import Job, jobs_of
+from tagger.studies.lock import is_held
 from tagger.studies.study import Study
 from tagger.studies.unfinished import Unfinished
 
@@ -27,19 +28,15 @@ class Standing:
 
     @property
     def state(self) -> str:
-        """``finished``, ``failed``, ``hung``, ``cut`` or ``not run``."""
+        """``finished``, ``failed``, ``hung``, ``cut``, ``running`` (another process is at it) or ``not run``."""
         if self.run is not None:
-            return "finished"
-        if self.attempt is None:
-            return NOT_RUN
-        return CUT if self.attempt.state == RUNNING else self.attempt.state
+            return FINISHED
+        return NOT_RUN if self.attempt is None else self.attempt.state
 
     @property
     def reason(self) -> str:
         """One line that says why it has not finished, or nothing."""
-        if self.run is not None or self.attempt is None:
-            return ""
-        return self.attempt.reason or "killed"
+        return "" if self.run is not None or self.attempt is None else self.attempt.reason
 
 
 def standing(study: Study, runs: Path = RUNS) -> list[Standing]:
@@ -84,4 +81,7 @@ def _standing(job: Job, settings: str) -> Standing:
     # An attempt with other words says nothing about these.
     if attempt is not None and attempt.words[: len(job.words)] != job.words:
         attempt = None
+    if attempt is not None and attempt.state == RUNNING:
+        state, reason = (RUNNING, "by another process") if is_held(job.own) else (CUT, "killed")
+        attempt = replace(attempt, state=state, reason=reason)
     return Standing(job, job.finished_run(settings), attempt)

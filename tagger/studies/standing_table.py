@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tagger.pages.visible import visible
-from tagger.studies.job import test_map
+from tagger.studies.job import map_on_test
 from tagger.studies.running import clock
 from tagger.studies.standing import Standing
 from tagger.tracking.console import number
@@ -31,7 +31,7 @@ def standing_table(stands: Sequence[Standing]) -> Table:
             one.job.version,
             str(one.job.seed),
             Text(one.state, style=COLOURS.get(one.state, "")),
-            number(test_map(one.run)) if one.run else "",
+            number(map_on_test(one.run)) if one.run else "",
             clock(one.attempt.seconds) if one.attempt else "",
             # As Text, not markup: an error may speak of "[red]".
             Text(visible(one.reason)),

@@ -15,5 +15,5 @@ class Unfinished:
     version: str
     seed: int
     state: str
-    """``failed``, ``hung``, ``cut`` or ``not run``."""
+    """``failed``, ``hung``, ``cut``, ``running`` or ``not run``."""
     reason: str

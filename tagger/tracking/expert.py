@@ -49,7 +49,8 @@ class ExpertFolder:
     def trained(self) -> Trained | None:
         """Return what was kept, or None if the training is not over."""
         path = self.run.path / "trained.json"
-        return Trained(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        # Its photos were trained on by an earlier process, and none by this one.
+        return Trained(**json.loads(path.read_text(encoding="utf-8")) | {"photos": 0}) if path.is_file() else None
 
     def keep(self, trained: Trained) -> None:
         """Say that the training is over; what only its resumption needs goes."""

@@ -18,6 +18,7 @@ from tagger.model.experts import Experts, merge
 from tagger.model.module import TaggerModule
 from tagger.tracking.expert import ExpertFolder, ExpertLogger, Trained
 from tagger.tracking.history import History
+from tagger.tracking.interruption import StopCleanly
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.building import build_module, build_network, build_trainer
 
@@ -75,7 +76,9 @@ def fit_expert(
     network.backbone = backbone or network.backbone
     module, history = build_module(config, data, network), History()
     own: Any = OmegaConf.merge(config, {"trainer": {"max_epochs": epochs}})
-    trainer = build_trainer(own, folder.run, ExpertLogger(logger, folder.group), [history])
+    ours = [history, StopCleanly(folder.run.checkpoints / "last.ckpt")]
+    trainer = build_trainer(own, folder.run, ExpertLogger(logger, folder.group), ours)
     trainer.fit(module, data, ckpt_path=folder.run.last, weights_only=True)
-    best = max(row["val/map"] for row in history.rows)
+    # Between two validations a row has none.
+    best = max(row["val/map"] for row in history.rows if "val/map" in row)
     return Trained(folder.group, epochs, trainer.global_step, best, history.photos, history.rows, history.bad_photos)

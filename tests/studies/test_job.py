@@ -10,8 +10,10 @@ from omegaconf import OmegaConf
 from tagger.studies.attempt import FAILED, HUNG, RUNNING, Attempt, last_attempt
 from tagger.studies.composing import composing
 from tagger.studies.job import Job, jobs_of
+from tagger.studies.lock import alone
 from tagger.studies.standing import finished_runs, standing, unfinished
 from tagger.studies.study import Study, study_of
+from tagger.studies.unfinished import Unfinished
 
 VERSIONS = {"v1.0": ["+experiment=baseline"], "v2.0": ["+experiment=resampling"]}
 
@@ -41,6 +43,14 @@ def leave(tmp_path: Path) -> Callable[..., Path]:
 def attempt(job: Job, **changes: object) -> None:
     job.own.mkdir(parents=True, exist_ok=True)
     replace(Attempt((*job.words, "parent=abc"), "c0ffee", "2026-01-01T00:00:00+00:00"), **changes).write(job.own)  # type: ignore[arg-type]
+
+
+def test_a_run_that_another_process_is_at_was_not_killed(tmp_path: Path) -> None:
+    job = jobs_of(study(), tmp_path)[0]
+    attempt(job, state=RUNNING)
+    with alone(job.own, 0.0):
+        assert unfinished(study(), tmp_path)[0] == Unfinished("v1.0", 0, "running", "by another process")
+    assert unfinished(study(), tmp_path)[0] == Unfinished("v1.0", 0, "cut", "killed")
 
 
 def states(of: Study, runs: Path) -> dict[tuple[str, int], str]:

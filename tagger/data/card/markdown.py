@@ -48,6 +48,19 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*\[\]<|&~])|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], shown)
 
 
+def as_code(text: str) -> str:
+    """Return a text as inline code, whatever backticks it holds.
+
+    Example:
+        >>> as_code("python -m tagger.train"), as_code("a`b")
+        ('`python -m tagger.train`', '``a`b``')
+    """
+    text = visible(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table whose columns stand under each other; numbers to the right, the last column as long as it is.
 

@@ -7,13 +7,10 @@ import numpy as np
 
 from tagger.errors import UserError
 from tagger.studies.comparison.runs import Run
-from tagger.tracking.run_folder import flatten
+from tagger.studies.lasting import lasting
 
-SEEDED = ("network", "regime", "sampler", "loss", "optimizer", "schedule", "detector", "rules", "thresholds", "data")
-"""Groups of settings that the runs of one version must share."""
-
-PLACES = ("data.root", "data.workers", "detector.path")
-"""Settings among them that say where or how fast, not what."""
+APART = ("seed", "name", "version", "data.root", "detector.path", "trainer.accelerator")
+"""Settings in which the runs of one version may differ, beside those that no figure depends on."""
 
 
 def check_comparable(runs: Mapping[str, Sequence[Run]], *, baseline: str) -> None:
@@ -70,8 +67,8 @@ def _sets(one: Sequence[str], other: Sequence[str]) -> str:
 
 
 def _settings_that_differ(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
-    before, after = (dict(flatten({group: run.config.get(group) for group in SEEDED})) for run in (one, other))
-    for name in sorted({*before, *after} - set(PLACES)):
+    before, after = (lasting(run.config, *APART) for run in (one, other))
+    for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)
 

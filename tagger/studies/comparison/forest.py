@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tagger.pages.drawing import ACCENT, INK, LINE, MUTED, SETTINGS, svg_text
+from tagger.pages.visible import visible
 from tagger.studies.comparison.comparison import Comparison, Difference
 from tagger.studies.comparison.verdict import points
 
@@ -37,7 +38,7 @@ def forest_plot(comparison: Comparison) -> str:
                 title: version.figures[name].difference for name, title in DRAWN.items() if name in version.figures
             }
             draw_differences(axes, {title: found for title, found in drawn.items() if found})
-            axes.set_title(f"{version.version} less {comparison.baseline}", loc="left", fontsize=9, color=INK)
+            axes.set_title(visible(f"{version.version} less {comparison.baseline}"), loc="left", fontsize=9, color=INK)
         panels[-1].set_xlabel("points")
         return svg_text(figure, name="forest")
 

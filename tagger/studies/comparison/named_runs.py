@@ -1,6 +1,7 @@
 """From what a user calls runs to their folders."""
 
 import glob
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,7 @@ def downloaded(run_id: str, *, uri: str, downloads: Path) -> Path:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    folder = downloads / run_id
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=downloads))
     client = MlflowClient(uri)
     try:
         client.get_run(run_id)

@@ -38,7 +38,7 @@ def comparison_page(
         notes=notes(comparison).splitlines(),
         unfinished=unfinished(comparison),
         pictures=pictures,
-        # Both are made by our own code from numbers and bytes only.
+        # Made by our own code from numbers and bytes, and from names that matplotlib escapes.
         forest=Markup(forest_plot(comparison)) if comparison.challengers else "",
         thumbnail_style=Markup(style_rules(pictures)),
         points=words.points,

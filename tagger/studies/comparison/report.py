@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tagger.studies.comparison.comparison import Comparison, Settings, compare
-from tagger.studies.comparison.places import without_places
 from tagger.studies.comparison.runs import read_runs
 from tagger.studies.comparison.writing import write_comparison
+from tagger.studies.places import without_places
 from tagger.studies.unfinished import Unfinished
 
 

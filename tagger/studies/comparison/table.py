@@ -1,9 +1,8 @@
 """The comparison as Markdown."""
 
-import re
 from collections.abc import Mapping
 
-from tagger.data.card.markdown import plain
+from tagger.data.card.markdown import as_code, plain
 from tagger.studies.comparison.comparison import Comparison, Figure, Version
 from tagger.studies.comparison.figures import COUNTS, TITLES
 from tagger.studies.comparison.verdict import headline, label_name, points, verdict
@@ -163,15 +162,3 @@ def did_not_finish(run: Unfinished) -> str:
         'v2.1 seed 2: hung: stopped after 20 minutes'
     """
     return f"{run.version} seed {run.seed}: {run.state}{f': {run.reason}' if run.reason else ''}"
-
-
-def as_code(text: str) -> str:
-    """Return a text as inline code, whatever backticks it holds.
-
-    Example:
-        >>> as_code("python -m tagger.compare"), as_code("a`b")
-        ('`python -m tagger.compare`', '``a`b``')
-    """
-    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{space}{text}{space}{fence}"

@@ -16,14 +16,14 @@ from tagger.atomic import write_text
 from tagger.errors import UserError
 from tagger.studies.comparison.comparison import Comparison, Version
 from tagger.studies.comparison.page import comparison_page, shown_photos
-from tagger.studies.comparison.places import settings_without_places, without_places
 from tagger.studies.comparison.runs import Run
 from tagger.studies.comparison.table import readme
+from tagger.studies.places import settings_without_places, without_places
 from tagger.tracking.labels_csv import written
 
 MARKER = "<!-- python -m tagger.compare writes what is below this line, and keeps what is above it -->"
 
-MACHINE = ("runs", "cache", "resume", "plan", "seed")
+MACHINE = ("runs", "cache", "logger", "checkpoint_minutes", "seed")
 """Settings of a run that do not belong to its version: where things lie, and which of several it is."""
 
 

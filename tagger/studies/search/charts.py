@@ -11,16 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# Settings are names, and a $ in one of them no formula.
-STYLE: dict[Any, Any] = SETTINGS | {"text.parse_math": False}
-
-
 def history_chart(found: Findings) -> str:
     """Draw the validation mAP of every trial, and the best so far."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(6.0, 2.7), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="validation mAP")
         _dots(axes, found, lambda trial: trial.number)
@@ -37,7 +33,7 @@ def importance_chart(shares: Mapping[str, float]) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE | {"axes.grid.axis": "x"}):
+    with mpl.rc_context(SETTINGS | {"axes.grid.axis": "x"}):
         figure = Figure(figsize=(6.0, 0.5 + 0.28 * len(shares)), layout="constrained")
         axes = figure.add_subplot()
         names = list(shares)[::-1]
@@ -68,7 +64,7 @@ def slice_chart(found: Findings, key: str, number: int) -> str:
 
     values = [trial.choice[key] for trial in found.trials if key in trial.choice]
     is_range = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(3.4, 2.3), layout="constrained")
         axes = figure.add_subplot()
         if is_range:

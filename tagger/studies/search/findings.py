@@ -105,7 +105,6 @@ class Findings:
     experiment: str | None = None
     """The file that was written."""
     version: str = ""
-    stopped: bool = False
 
     @property
     def finished(self) -> list[Tried]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tagger.atomic import write_text
+from tagger.data.card.markdown import as_code, plain
 from tagger.studies.search.findings import Findings, counted, shown
 from tagger.studies.search.terminal import number4
 
@@ -16,7 +17,7 @@ def readme(found: Findings) -> list[str]:
     """Return the lines of the page."""
     facts = found.facts
     lines = [
-        f"# Which settings of `{found.space}` tag {found.data} best?",
+        f"# Which settings of {as_code(found.space)} tag {plain(found.data)} best?",
         "",
         f"**{found.answer}**",
         "",
@@ -32,7 +33,7 @@ def readme(found: Findings) -> list[str]:
         "| trial | val mAP | best epoch | other than the start |",
         "|--:|--:|--:|---|",
         *(
-            f"| {trial.number} | {number4(trial.val_map)} | {trial.epoch} | {code(shown(found.changed(trial)))} |"
+            f"| {trial.number} | {number4(trial.val_map)} | {trial.epoch} | {code_cell(shown(found.changed(trial)))} |"
             for trial in found.finished[:5]
         ),
     ]
@@ -43,7 +44,7 @@ def start_line(found: Findings) -> list[str]:
     """Return where the search started."""
     figure = next((trial.val_map for trial in found.trials if trial.number == found.start_number), None)
     own = f" (trial {found.start_number}: {number4(figure)})" if figure is not None else ""
-    return ["", f"The start{own}: {code(shown(found.start))}"]
+    return ["", f"The start{own}: {as_code(shown(found.start))}"]
 
 
 def confirmed(found: Findings) -> list[str]:
@@ -80,7 +81,7 @@ def mattered(found: Findings) -> list[str]:
         "",
         "| setting | share |",
         "|---|--:|",
-        *(f"| `{key}` | {share:.2f} |" for key, share in found.importances.items()),
+        *(f"| {code_cell(key)} | {share:.2f} |" for key, share in found.importances.items()),
     ]
 
 
@@ -94,12 +95,17 @@ def failed(found: Findings) -> list[str]:
         "## Not judged",
         "",
         *(
-            f"- trial {trial.number}, {code(shown(found.changed(trial)))}: {' '.join(trial.reason.split())}"
+            f"- trial {trial.number}, {as_code(shown(found.changed(trial)))}: {plain(' '.join(trial.reason.split()))}"
             for trial in rows
         ),
     ]
 
 
-def code(text: str) -> str:
-    """Return a text as Markdown's code: nothing in it means anything else."""
-    return "`" + text.replace("`", "'").replace("|", "/") + "`"
+def code_cell(text: str) -> str:
+    r"""Return a text as inline code in a table, where a bar would end the cell.
+
+    Example:
+        >>> print(code_cell("loss=a|b"))
+        `loss=a\|b`
+    """
+    return as_code(text).replace("|", "\\|")

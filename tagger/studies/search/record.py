@@ -30,6 +30,9 @@ from tagger.studies.search.space import Space
 RETRIES = 2
 """How often a choice is tried again that was cut; one that always ends the process would never end."""
 
+PATIENCE = 60
+"""Seconds for another process to write its report."""
+
 WARM_UP = 3
 """Tenths of a training that no trial is pruned in."""
 
@@ -99,6 +102,12 @@ class Record:
                         f"{'; '.join(gone[:3]) or 'nothing'} there, {'; '.join(new[:3]) or 'nothing'} here. Give the "
                         "same words to go on with it, or name=… to begin another"
                     )
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let no other process begin a trial inside."""
+        with stored(self.path), self._all:
+            yield
 
     def queue_start(self, values: Mapping[str, Any]) -> None:
         """Let the next trial try the start, unless it was tried and did not fail.
@@ -187,10 +196,13 @@ class Record:
 
     @contextmanager
     def concluding(self) -> Iterator[bool]:
-        """Tell inside whether this process is the one that concludes the search."""
+        """Tell inside whether this process is the one that concludes the search.
+
+        Another may be writing what it knew while we were still at a trial: it is waited for. One that confirms is not.
+        """
         lock = FileLock(f"{self.path}.conclude.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE)
         except Timeout:
             yield False
             return

@@ -60,11 +60,12 @@ class Search:
             start = self.trainings.start_choice.items()
             self.record.queue_start({key: value for key, value in start if key not in fixed})
         while not self.stopping.asked:
-            # Another process may have been killed since.
-            self.record.take_up_cut()
-            if not budget.is_left(trials=self.record.judged(), seconds=time.monotonic() - began):
-                return
-            trial, choice = self.record.begin(self.trainings.space)
+            with self.record.turn():
+                # Another process may have been killed since.
+                self.record.take_up_cut()
+                if not budget.is_left(trials=self.record.judged(), seconds=time.monotonic() - began):
+                    return
+                trial, choice = self.record.begin(self.trainings.space)
             if ended := self._try(trial, choice):
                 self.told(Tried.of(ended))
 

@@ -13,24 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.config import as_typed
 from tagger.errors import UserError
+from tagger.studies.lasting import lasting
 from tagger.studies.search.space import Parameter, Space
 from tagger.studies.search.words import key_of
-from tagger.tracking.run_folder import flatten
 
-MACHINE = (
-    "cache",
-    "runs",
-    "logger",
-    "checkpoint_minutes",
-    "plan",
-    "resume",
-    "name",
-    "version",
-    "seed",
-    "data.workers",
-    "data.root",
-)
-"""Settings that change no figure, or that the search gives itself."""
+GIVEN = ("name", "version", "seed", "plan", "resume", "data.root")
+"""Settings that the search gives itself, and where the photos lie: which they are is another fact of the search."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +45,7 @@ class Trainings:
         Raises:
             UserError: If a word is misspelled or the training could not be searched.
         """
-        config = self._compose([*self.words, f"name={self.name}", f"seed={seed}"])
-        if config.trainer.devices != 1:
-            raise UserError(f"trainer.devices={config.trainer.devices}: a search trains in one process; set it to 1")
-        return config
+        return self._checked(self._compose([*self.words, f"name={self.name}", f"seed={seed}"]))
 
     def of(self, chosen: Mapping[str, Any], *, seed: int, choices: bool = False) -> DictConfig:
         """Compose the training of a choice.
@@ -71,11 +56,11 @@ class Trainings:
             choices: With Hydra's own part, which knows the option of every group.
 
         Raises:
-            UserError: If the choice does not compose.
+            UserError: If the choice does not compose or could not be searched.
         """
         others = [word for word in self.words if key_of(word) not in self.space.keys]
         values = [as_word(key, value) for key, value in chosen.items()]
-        return self._compose([*others, *values, f"name={self.name}", f"seed={seed}"], choices=choices)
+        return self._checked(self._compose([*others, *values, f"name={self.name}", f"seed={seed}"], choices=choices))
 
     def start_value(self, parameter: Parameter) -> Any:
         """Return what the start has for a parameter."""
@@ -117,9 +102,7 @@ class Trainings:
 
     def settings(self) -> list[str]:
         """Return the start's settings as lines, without those that change no figure: by them two searches compare."""
-        # Not resolved: where the photos lie does not matter, and which they are is another fact of the search.
-        tree = OmegaConf.to_container(self.start(seed=0))
-        leaves = {name: value for name, value in flatten(tree) if not _is_of(name, MACHINE)}
+        leaves = lasting(OmegaConf.to_container(self.start(seed=0)), *GIVEN)
         return [f"{name}: {value}" for name, value in sorted(leaves.items())]
 
     def _conditions(self, parameter: Parameter) -> dict[str, tuple[Any, ...]]:
@@ -129,6 +112,14 @@ class Trainings:
         for key, values in parameter.when.items():
             needed |= self._conditions(above[key]) | {key: values}
         return needed
+
+    @staticmethod
+    def _checked(config: DictConfig) -> DictConfig:
+        if config.trainer.devices != 1:
+            raise UserError(f"trainer.devices={config.trainer.devices}: a search trains in one process; set it to 1")
+        if config.experts.by is not None:
+            raise UserError(f"experts.by={config.experts.by}: a search trains one network for all labels; experts=none")
+        return config
 
     @staticmethod
     def _compose(words: Sequence[str], *, choices: bool = False) -> DictConfig:
@@ -155,7 +146,3 @@ def said(error: BaseException) -> str:
     own = str(error).split("\nConfig search path")[0].strip()
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
     return f"{own.splitlines()[0]} {cause}".strip() if cause else " ".join(own.split())
-
-
-def _is_of(name: str, places: Sequence[str]) -> bool:
-    return any(name == place or name.startswith(f"{place}.") for place in places)

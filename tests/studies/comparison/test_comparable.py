@@ -70,10 +70,18 @@ def test_other_labels_are_refused(made_run: Made):
         check_comparable({"v1.0": [one], "v2.0": [other]}, baseline="v1.0")
 
 
-def test_the_runs_of_a_version_may_differ_in_their_seed_only(made_run: Made):
+def test_the_runs_of_a_version_may_differ_in_their_seed_and_where_they_ran(made_run: Made):
     one = made_run(SCORES, STATES, config={"seed": 0, "loss": {"gamma": 2.0}, "data": {"root": "/a", "workers": 2}})
     other = made_run(SCORES, STATES, seed=1, config={"seed": 1, "loss": {"gamma": 2.0}, "data": {"root": "/b"}})
     check_comparable({"v1.0": [one, other]}, baseline="v1.0")
-    other = replace(other, config={"seed": 1, "loss": {"gamma": 3.0}})
-    with pytest.raises(UserError, match=re.escape("loss.gamma is 2.0 in runs/v1.0/0 and 3.0 in runs/v1.0/1")):
+
+
+@pytest.mark.parametrize("name", ["loss.gamma", "head.groups", "experts.cost", "mixup", "trainer.max_epochs"])
+def test_any_other_setting_in_which_the_runs_of_a_version_differ_is_named(made_run: Made, name: str):
+    group, _, setting = name.partition(".")
+    one, other = (
+        made_run(SCORES, STATES, seed=seed, config={"seed": seed, group: {setting: value} if setting else value})
+        for seed, value in ((0, 2.0), (1, 3.0))
+    )
+    with pytest.raises(UserError, match=re.escape(f"{name} is 2.0 in runs/v1.0/0 and 3.0 in runs/v1.0/1")):
         check_comparable({"v1.0": [one, other]}, baseline="v1.0")

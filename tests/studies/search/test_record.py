@@ -1,6 +1,8 @@
 """Trials survive whatever happens to the process that tries them."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,3 +115,26 @@ def test_two_records_take_turns(record, search: Callable[..., Search]):
             trial, _ = mine.begin(space)
             mine.finish(trial, SCORE)
     assert [trial.number for trial in one.trials()] == [0, 1, 2, 3]
+
+
+def test_who_ends_while_another_writes_its_report_waits_and_concludes(record):
+    one, other = record(), record()
+    writing = threading.Event()
+
+    def write() -> None:
+        with one.concluding():
+            writing.set()
+            time.sleep(0.5)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    writing.wait()
+    with other.concluding() as is_ours:
+        assert is_ours
+    writer.join()
+
+
+def test_a_search_that_is_being_confirmed_is_left_to_who_confirms(record, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tagger.studies.search.record.PATIENCE", 0.1)
+    with record().concluding() as is_ours, record().concluding() as is_theirs:
+        assert (is_ours, is_theirs) == (True, False)

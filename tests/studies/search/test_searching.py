@@ -179,3 +179,10 @@ def test_a_word_that_training_does_not_know_is_named(trainings):
 def test_several_processes_of_one_training_are_refused(trainings):
     with pytest.raises(UserError, match=r"trainer\.devices=2: a search trains in one process"):
         trainings("trainer=ddp").start(seed=0)
+
+
+def test_experts_are_refused_as_words_and_in_the_space(trainings):
+    with pytest.raises(UserError, match=r"experts\.by=group: a search trains one network for all labels"):
+        trainings("+experiment=group_experts").start(seed=0)
+    with pytest.raises(UserError, match=r"mine\.yaml: experts=group: experts\.by=group"):
+        trainings(space="experts: {choices: [none, group]}").check_space()

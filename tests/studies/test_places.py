@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tagger.studies.comparison.places import settings_without_places, without_places
+from tagger.studies.places import settings_without_places, without_places
 
 
 @pytest.mark.parametrize(
