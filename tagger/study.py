@@ -81,9 +81,17 @@ def conduct(config: DictConfig, words: Sequence[str]) -> bool:
         close(study, runs, "FINISHED")
     console.print(standing_table(stands))
     if config.output is not None:
-        output = Path(config.output).expanduser() / study.name
+        output = answer_folder(config, study, runs, words)
         answer(study, stands, runs=runs, output=output, command=command(words), console=console)
     return all(one.run is not None for one in stands)
+
+
+def answer_folder(config: DictConfig, study: Study, runs: Path, words: Sequence[str]) -> Path:
+    """Return where the answer goes: that of a study which words change does not replace the answer of the file's."""
+    is_changed = any(word.lstrip("+~").startswith("study.") for word in words)
+    if is_changed and not any(word.startswith("output=") for word in words):
+        return study.folder(runs) / "answer"
+    return Path(config.output).expanduser() / study.name
 
 
 def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence[str]) -> list[Standing]:

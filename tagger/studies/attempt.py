@@ -38,12 +38,13 @@ class Attempt:
 
 
 def last_attempt(folder: Path) -> Attempt | None:
-    """Return the last attempt of the job with this folder, None before the first."""
-    path = folder / "attempt.json"
-    if not path.is_file():
+    """Return the last attempt of the job with this folder; None before the first, and of a file that says nothing."""
+    try:
+        said = json.loads((folder / "attempt.json").read_text(encoding="utf-8"))
+        return Attempt(**said | {"words": tuple(said["words"]), "last_lines": tuple(said["last_lines"])})
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        # Cut by a full disk, or of another release: the job is made again.
         return None
-    said = json.loads(path.read_text(encoding="utf-8"))
-    return Attempt(**said | {"words": tuple(said["words"]), "last_lines": tuple(said["last_lines"])})
 
 
 def why(lines: Sequence[str]) -> str:

@@ -112,3 +112,11 @@ def test_an_attempt_is_read_as_it_was_written(tmp_path: Path) -> None:
     kept.write(tmp_path)
     assert last_attempt(tmp_path) == kept
     assert last_attempt(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"words": ["seed=0"', '{"words": 3}', "[]", '{"words": [], "last_lines": [], "x": 1}']
+)
+def test_an_attempt_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "attempt.json").write_text(text)
+    assert last_attempt(tmp_path) is None

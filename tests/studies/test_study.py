@@ -7,9 +7,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tagger.studies.composing import CONF, composing
+from tagger.studies.composing import CONF, composed, composing
 from tagger.studies.job import jobs_of
 from tagger.studies.study import Study, StudyError, read_study, study_of
+from tagger.study import answer_folder
 
 STUDIES = [path.stem for path in sorted((CONF / "study").glob("*.yaml"))]
 
@@ -126,3 +127,19 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest
     job = jobs_of(said(words=["detector=onnx", "detector.path=${oc.env:TAGGER_MODELS}/coco.onnx"]), tmp_path)[0]
     with composing(), pytest.raises(StudyError, match=r"version v1.0 .*TAGGER_MODELS"):
         job.settings()
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        (["study=v1_v2"], "experiments/v1_v2"),
+        (["study=v1_v2", "output=mine"], "mine/v1_v2"),
+        (["study=v1_v2", "study.seeds=[0]"], "runs/studies/v1_v2/answer"),
+        (["study=v1_v2", "+study.versions.v3=[]"], "runs/studies/v1_v2/answer"),
+        (["study=v1_v2", "study.seeds=[0]", "output=experiments"], "experiments/v1_v2"),
+    ],
+)
+def test_words_that_change_a_study_do_not_replace_the_answer_of_its_file(words: list[str], folder: str) -> None:
+    with composing():
+        config = composed("study", [word for word in words if not word.startswith(("study.", "+study."))])
+    assert answer_folder(config, read_study("v1_v2"), Path("runs"), words) == Path(folder)

@@ -53,6 +53,9 @@ def write_comparison(
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"output={output} cannot be made: {error.strerror}; name a folder that can") from error
+    # Of versions that are compared no longer.
+    for former in (*(output / "labels").glob("*.csv"), *(output / "configs").glob("*.yaml")):
+        former.unlink()
     facts = facts_of(comparison, command=command, commit=commit)
     title = comparison.question or title_of(comparison)
     write_text(output / "comparison.json", as_json({"facts": facts} | asdict(comparison)))

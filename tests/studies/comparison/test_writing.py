@@ -90,6 +90,15 @@ def test_everything_is_there(write: Write, tmp_path: Path):
     assert float(rows[1]["ap"]) - float(rows[1]["baseline_ap"]) == pytest.approx(float(rows[1]["difference"]), abs=1e-5)
 
 
+def test_tables_of_a_version_that_is_compared_no_longer_go(write: Write, tmp_path: Path):
+    write()
+    (tmp_path / "out" / "labels" / "v9.csv").write_text("id")
+    (tmp_path / "out" / "configs" / "v9.yaml").write_text("seed: 0")
+    (tmp_path / "out" / "notes.md").write_text("mine")
+    write()
+    assert {"labels/v9.csv", "configs/v9.yaml", "notes.md"} & set(files(tmp_path / "out")) == {"notes.md"}
+
+
 def test_no_file_says_where_anything_lies(write: Write, tmp_path: Path):
     write(pictures=True)
     for name, text in files(tmp_path / "out").items():
