@@ -149,15 +149,17 @@ def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def commit_of_code() -> str:
-    """Return the commit of this code, with ``+`` if it was edited since; ``unknown`` outside of git."""
+    """Return the commit of this code, with ``+`` if it was edited since; ``unknown`` outside of git.
+
+    What a study writes into ``experiments`` edits no code.
+    """
 
     def git(*words: str) -> str:
         where = Path(__file__).parent
         return subprocess.run(["git", *words], cwd=where, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + (
-            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
-        )
+        edited = git("status", "--porcelain", "--untracked-files=no", "--", ":/tagger", ":/conf", ":/pyproject.toml")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if edited else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
