@@ -120,6 +120,7 @@ def score(cleaning: Cleaning) -> None:
         say=cleaning.say,
     )
     cleaning.console.print(scoring_table(scores))
+    cleaning.say(f"{int(scores.is_scored.sum()):,} photos scored by models that had not seen them")
     cleaning.say(f"scores  {cleaning.folder / 'scores.npy'} and scores.json")
 
 

@@ -16,9 +16,9 @@ COLOURS = {"dirty": "red", "starved": "yellow", "fine": "green"}
 def labels_table(labels: Sequence[LabelToClean], *, shown: int) -> Table:
     """Return the first labels of the ranking, and how many of each reason there are."""
     counts = {reason: sum(label.reason == reason for label in labels) for reason in COLOURS}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
     table.title = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    table.add_column("label", overflow="fold")
+    table.add_column("label", overflow="fold", min_width=16)
     table.add_column("why", no_wrap=True)
     for column in ("photos", "AP", "its size", "below", "mistaken", "missing"):
         table.add_column(column, justify="right", no_wrap=True)

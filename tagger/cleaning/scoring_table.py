@@ -1,6 +1,5 @@
 """What came of the ten turns, in the terminal."""
 
-import numpy as np
 from rich import box
 from rich.table import Table
 
@@ -10,8 +9,7 @@ from tagger.tracking.console import number
 
 def scoring_table(scores: Scores) -> Table:
     """Return a row per turn with its mAP: a turn far from the others is one to look into."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.title = f"{int(np.count_nonzero(scores.is_scored)):,} photos scored out of fold"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("turn", "val mAP", "test mAP"):
         table.add_column(column, justify="right", no_wrap=True)
     for turn in scores.facts["turns"]:
