@@ -155,6 +155,23 @@ class CompareConfig:
     tracking_uri: str = MISSING
 
 
+@dataclass
+class CleanConfig:
+    """Root of ``conf/clean.yaml``."""
+
+    step: str = MISSING
+    data: Any = MISSING
+    folder: str | None = None
+    train: str = MISSING
+    minutes: float = MISSING
+    stop_seconds: float = MISSING
+    enough: int | None = None
+    poor: float | None = None
+    below: float = MISSING
+    shown: int = MISSING
+    cache: str = MISSING
+
+
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -195,3 +212,4 @@ ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
 ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
 ConfigStore.instance().store(name="search_schema", node=SearchConfig)
 ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
+ConfigStore.instance().store(name="clean_schema", node=CleanConfig)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
@@ -13,17 +14,18 @@ from tagger.data.assembly.tables import assembly_tables
 from tagger.data.card import write_card
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.history import history_tables
+from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.inspection import inspect
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
-from tagger.errors import UserError, shown_plainly
+from tagger.errors import shown_plainly
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")
 def main(config: DictConfig) -> None:
     """Read the sources of a data set into its catalog, or look into the catalog."""
     with shown_plainly():
-        prepared = catalog_settings(config)
+        prepared = catalog_settings(config, HydraConfig.get().runtime.choices["data"])
         store, taxonomy = CatalogStore(Path(prepared.folder).expanduser()), read_taxonomy(config.data.taxonomy)
         console = Console()
         if config.show is not None:
@@ -33,24 +35,27 @@ def main(config: DictConfig) -> None:
         elif config.plan:
             console.print(*assembly_tables(gathered(config, prepared, store, taxonomy), taxonomy, written=False))
         else:
-            with store.locked():
-                assembly = gathered(config, prepared, store, taxonomy)
-                write(store, assembly, prepared, taxonomy)
-                write_card(store, taxonomy, assembly)
+            assembly = fill(config, prepared, store, taxonomy)
             console.print(*assembly_tables(assembly, taxonomy, written=True))
             console.print(f"catalog  {store.folder}")
             console.print(f"card     {store.folder / 'card.html'}")
 
 
-def catalog_settings(config: DictConfig) -> Prepared:
-    """Return where the catalog is and what it is made of."""
-    prepared = instantiate(config.data.source)
-    if not isinstance(prepared, Prepared):
-        raise UserError(
-            f"data={config.data.taxonomy} is one source and needs no catalog: train on it at once, or list it under "
-            "source.sources of a data set like conf/data/album.yaml"
-        )
-    return prepared
+def catalog_settings(config: DictConfig, name: str) -> Prepared:
+    """Return where the catalog is and what it is made of; that of one source lies in ``catalogs/<name>``."""
+    source, folder = instantiate(config.data.source), config.data.get("catalog")
+    if isinstance(source, Prepared) and folder is None:
+        return source
+    return from_catalog(source, folder or f"catalogs/{name}", root=config.data.root, unknown=config.data.unknown)
+
+
+def fill(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: Taxonomy) -> Assembly:
+    """Read the sources, append what is new and write the data card, while nobody else writes."""
+    with store.locked():
+        assembly = gathered(config, prepared, store, taxonomy)
+        write(store, assembly, prepared, taxonomy)
+        write_card(store, taxonomy, assembly)
+    return assembly
 
 
 def gathered(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: Taxonomy) -> Assembly:

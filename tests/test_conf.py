@@ -169,6 +169,7 @@ PATHS = {
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
     "compare": ("output", "question"),
+    "clean": ("folder", "train"),
 }
 """Settings that these verbs take as they are typed."""
 
@@ -178,7 +179,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    verbs = "train|prepare|export|predict|serve|search|compare|study"
+    verbs = "train|prepare|export|predict|serve|search|compare|study|clean"
     found = set(re.findall(rf"python -m tagger\.({verbs})\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
@@ -308,6 +309,23 @@ def test_a_misspelled_word_of_prepare_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose("prepare", overrides=[word])
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
+
+
+@pytest.mark.parametrize("word", ["stp=score", "below=much", "data.sise=3", "minutes=long"])
+def test_a_misspelled_word_of_clean_is_named(word: str):
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose("clean", overrides=[word])
+    assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
+
+
+def test_the_settings_of_runs_do_not_know_of_turns_and_catalogs_unless_they_are_given(
+    build: Callable[[DictConfig], None],
+):
+    # Studies find their finished runs by the text of their settings.
+    assert not {"turn", "catalog"} & set(train().data)
+    config = train("+data.turn=3", "+data.catalog=catalogs/sample", *SMALL)
+    build(config)
+    assert build_data(config).turn == 3
 
 
 @pytest.mark.parametrize(("verb", "word"), [("export", "bundel=x"), ("predict", "fotos=x"), ("predict", "scores=x")])

@@ -157,10 +157,14 @@ def test_a_published_set_is_prepared_in_its_own_label_system(
     assert store.manifest.rows["annotations"] > photos
 
 
-def test_a_data_set_of_one_source_needs_no_catalog(prepare: Prepare) -> None:
-    done = prepare("data=voc2012")
-    assert done.returncode == 1
-    assert "is one source and needs no catalog" in " ".join(done.stderr.split())
+def test_a_data_set_of_one_source_gets_a_catalog_of_its_name(prepare: Prepare) -> None:
+    done = prepare("data=sample", "data.source.photos=20", "data.source.size=32")
+    assert done.returncode == 0, done.stderr
+    folder = prepare.cwd / "catalogs" / "sample"  # type: ignore[attr-defined]
+    assert CatalogStore(folder).manifest.rows["photos"] == 20
+    other = prepare("data=sample", "data.source.photos=21", "data.source.size=32")
+    assert other.returncode == 1
+    assert "give +data.catalog=<another folder>" in " ".join(other.stderr.split()), "two albums do not mix"
 
 
 def test_training_without_a_catalog_says_how_to_make_one(prepare: Prepare) -> None:

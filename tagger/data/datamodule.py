@@ -14,7 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from tagger.data.batch import Batch, collate
-from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, Catalog
+from tagger.data.catalog import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
+from tagger.data.catalog.one_source import from_catalog
 from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
@@ -71,6 +72,10 @@ class PhotoData(pl.LightningDataModule):
         cache: Folder for what can be computed again.
         seed: Seed of split, draws and augmentation.
         sampler: How often a photo is drawn.
+        turn: The fold that tests, 0..9; the next one validates and the other eight train. Ten turns score every photo
+            by a model that has not seen it.
+        catalog: Folder of a prepared catalog that is read instead of the source: the same photos, with what people
+            decided; None: the source as it is.
     """
 
     def __init__(
@@ -91,13 +96,19 @@ class PhotoData(pl.LightningDataModule):
         cache: Path,
         seed: int,
         sampler: Replication,
+        turn: int = 0,
+        catalog: str | None = None,
     ) -> None:
         super().__init__()
         if split not in ("folds", "official"):
             raise ValueError(f"data.split must be 'folds' or 'official', got {split!r}")
         if bad_photos not in ("skip", "stop"):
             raise ValueError(f"data.bad_photos must be 'skip' or 'stop', got {bad_photos!r}")
+        if type(turn) is not int or not 0 <= turn < FOLDS:
+            raise UserError(f"data.turn must be a fold, 0..{FOLDS - 1}, got {turn!r}")
         self.source = source
+        self.turn = turn
+        self.prepared = catalog
         self.taxonomy = read_taxonomy(taxonomy)
         self.root = root
         self.split = split
@@ -120,7 +131,10 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def catalog(self) -> Catalog:
         """All photos that can be read, with their content hash (``photo_id``), size and states."""
-        catalog = self.source.read(self.root, self.taxonomy)
+        source, unknown = self.source, self.unknown
+        if self.prepared is not None:
+            source = from_catalog(source, self.prepared, root=self.root, unknown=unknown)
+        catalog = source.read(self.root, self.taxonomy)
         if "photo_id" in catalog.photos.column_names:
             # A prepared catalog: its photos were looked at when it was prepared.
             return catalog
@@ -184,6 +198,8 @@ class PhotoData(pl.LightningDataModule):
             folds = stratified_folds(states, groups=numbers, seed=0)
         else:
             folds = official_folds(self._published_split(), states, groups=numbers, seed=0)
+        # As if fold `turn` were the test fold and the next one that of validation.
+        folds = ((folds - self.turn) % FOLDS).astype(np.int8)
         parts = {"train": folds > VALIDATION_FOLD, "validate": folds == VALIDATION_FOLD, "test": folds == TEST_FOLD}
         for part, photos in parts.items():
             if not photos.any():

@@ -24,10 +24,15 @@ class DrawnAlbum:
 
     def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
         """Draw the album under ``root`` (default: the cache) unless it is there, and read it."""
+        listing = self.listing(root)
+        return listing.read(listing.root, taxonomy)
+
+    def listing(self, root: str | None) -> Listing:
+        """Draw the album under ``root`` (default: the cache) unless it is there, and return the list that it has."""
         base = Path(root or self.folder).expanduser().absolute()
         name = f"sample-v{VERSION}-{self.photos}x{self.size}-s{self.album_seed}"
         base.mkdir(parents=True, exist_ok=True)
         with FileLock(base / f"{name}.lock"):
             if not (base / name).is_dir():
                 draw_album(base / name, photos=self.photos, size=self.size, seed=self.album_seed)
-        return Listing(folder=name, unlisted="unknown").read(str(base), taxonomy)
+        return Listing(folder=name, unlisted="unknown", root=str(base))

@@ -7,7 +7,7 @@ name of each sub-folder is the label of the photos in it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -98,6 +98,10 @@ class Listing:
         columns = {"path": pc.binary_join_element_wise(self._images, names, "/") if self._images else names}
         columns |= {name: pc.fill_null(cells, "") for name, cells in self._split_columns(base, names).items()}
         return Catalog(taxonomy, (str(base),), pa.table(columns), states, self._truth(base, names, taxonomy))
+
+    def listing(self, root: str | None) -> "Listing":
+        """Return this listing with its root, as a catalog is prepared from it."""
+        return replace(self, root=self.root if root is None else root)
 
     def locate(self, root: str | None) -> Path:
         """Return the folder of the data set, or say what was looked for and how to point to it."""
