@@ -1,8 +1,9 @@
 """Tasks for Label Studio, and the two kinds of JSON it exports.
 
-A project is its labelling interface (``config.xml``), its tasks (``tasks.json``, to import), and the standard as its
-instruction (``standard.html``). What it exports as *JSON* has an annotation per annotator inside each task; *JSON-MIN*
-has a flat row per annotation. Annotators are numbers there unless the export names them.
+A project is its labelling interface (``config.xml``) and its tasks (``tasks.json``, to import); ``project.json`` is the
+interface with the standard as its instruction, as ``POST /api/projects`` makes a project of it. What it exports as
+*JSON* has an annotation per annotator inside each task; *JSON-MIN* has a flat row per annotation. Annotators are
+numbers there unless the export names them.
 """
 
 import base64
@@ -12,9 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from tagger.atomic import write_text, written_whole
 from tagger.cleaning.answers import Answer, Problem
-from tagger.cleaning.tasks import VERDICTS, Task, Tasks
+from tagger.cleaning.standard import definition_of
+from tagger.cleaning.tasks import VERDICTS, Task, Tasks, name_of
+from tagger.data.taxonomy import Label
 from tagger.pages.visible import visible
 from tagger.tags.gallery.pictures import pictures
 
@@ -45,7 +50,7 @@ def write_project(
     side: int = 640,
     workers: int = 0,
 ) -> None:
-    """Write ``config.xml`` and ``tasks.json``.
+    """Write ``config.xml``, ``project.json`` and ``tasks.json``.
 
     Args:
         tasks: What is asked.
@@ -66,6 +71,7 @@ def write_project(
     else:
         addresses = {photo: images + quote(paths[photo]) for photo in photos}
     write_text(folder / "config.xml", CONFIG)
+    write_text(folder / "project.json", json.dumps(as_project(tasks), ensure_ascii=False, indent=1))
     with written_whole(folder / "tasks.json") as file:
         # A line at a time: with their photos a thousand tasks are 50 MB.
         for number, task in enumerate(everything):
@@ -73,6 +79,24 @@ def write_project(
             text = json.dumps(tree, ensure_ascii=False, allow_nan=False)
             file.write((",\n" if number else "[\n").encode() + text.encode("utf-8", errors="backslashreplace"))
         file.write(b"\n]\n")
+
+
+def as_project(tasks: Tasks) -> dict[str, Any]:
+    """Return what Label Studio makes a project of; as many annotators as the tasks want answer each of them."""
+    labels = {task.label.id: task.label for task in tasks}
+    return {
+        "title": visible(f"{tasks.taxonomy.name}, {len(tasks):,} questions")[:50],
+        "label_config": CONFIG,
+        "expert_instruction": "".join(map(_instruction, labels.values())),
+        "show_instruction": True,
+        "maximum_annotations": max(task.overlap for task in tasks),
+    }
+
+
+def _instruction(label: Label) -> Markup:
+    counts, does_not = (visible(text) or "–" for text in definition_of(label))
+    said = Markup("<h4>{}</h4><p><b>Counts:</b> {}<br><b>Does not count:</b> {}</p>")
+    return said.format(visible(name_of(label)), counts, does_not)
 
 
 def as_task(task: Task, catalog: str, *, image: str, prediction: bool) -> dict[str, Any]:

@@ -69,6 +69,17 @@ def test_a_task_shows_the_evidence_and_its_photo(tasks: list[dict[str, Any]], id
         assert photo.size == (640, 400)
 
 
+def test_a_project_has_the_standard_as_its_instruction(export: Export) -> None:
+    folder = export("label_studio").path
+    project = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+    assert project["label_config"] == (folder / "config.xml").read_text(encoding="utf-8")
+    assert project["title"] == "pets, 7 questions"
+    assert project["maximum_annotations"] == 2, "as many as the task that wants most"
+    assert "<h4>dog</h4><p><b>Counts:</b> A dog of any breed.<br>" in project["expert_instruction"]
+    assert "&lt;b&gt;bold&lt;/b&gt;" in project["expert_instruction"]
+    assert "<script>" not in project["expert_instruction"]
+
+
 def test_photos_may_be_addressed_and_no_answer_suggested(export: Export) -> None:
     folder = export("label_studio", images="/data/local-files/?d=", predictions=False).path
     written = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
