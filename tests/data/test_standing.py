@@ -55,6 +55,20 @@ def test_a_person_settles_a_contradiction() -> None:
     assert holding((0, 0, 1, "source", 0), (0, 0, -1, "source", 1), (0, 0, 1, "human", 2)) == {(0, 0): 1}
 
 
+def test_among_people_the_majority_holds_and_those_who_cannot_say_do_not_vote() -> None:
+    said = [(0, 0, -1, "human", 0), (0, 0, 1, "human", 1), (0, 0, 1, "human", 2), (0, 0, 0, "human", 3)]
+    assert holding(*said) == {(0, 0): 1}
+    held, contradictions = current(statements(*said))
+    assert held.speaker.tolist() == [1], "one of those who say so"
+    assert len(contradictions) == 0
+
+
+def test_a_tie_among_people_is_unknown_whatever_a_source_says() -> None:
+    said = [(0, 0, -1, "human", 0), (0, 0, 1, "human", 1), (0, 0, 1, "source", 2)]
+    assert holding(*said) == {}
+    assert current(statements(*said))[1].speaker.tolist() == [0, 1]
+
+
 def test_nothing_said_is_nothing_known() -> None:
     held, contradictions = current(statements())
     assert len(held) == len(contradictions) == 0
@@ -79,9 +93,9 @@ def test_what_holds_is_what_a_plain_loop_finds(said: list[Row]) -> None:
             if (photo, label) == subject and STANDING[origin]:
                 words[STANDING[origin], speaker] = value
         top = max((standing for standing, _ in words), default=0)
-        values = {value for (standing, _), value in words.items() if standing == top and value}
-        if len(values) == 1:
-            expected[subject] = values.pop()
+        values = [value for (standing, _), value in words.items() if standing == top and value]
+        if len(set(values)) == 1 or (top == STANDING["human"] and sum(values)):
+            expected[subject] = max(set(values), key=values.count)
         elif values:
             disputed.add(subject)
     assert holding(*said) == expected

@@ -2,7 +2,8 @@
 
 A human verdict outranks what a source says, and that outranks what follows by a rule. The opinion of a model or of
 another product is no fact: it is kept, and it never counts. Of one speaker the last word holds. Where sources of equal
-standing contradict each other nobody knows, so the label is unknown until a person decides.
+standing contradict each other nobody knows, so the label is unknown until a person decides. Where people contradict
+each other the majority holds, those who cannot say aside; of a tie nobody knows.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from tagger.data.states import ABSENT, PRESENT
 
 STANDING = {"human": 3, "source": 2, "rule": 1, "model": 0, "product": 0}
 """By origin of an annotation; 0 never counts."""
+
+HUMAN = STANDING["human"]
 
 BLOCK = 1 << 16
 """Photos that are completed at a time."""
@@ -81,7 +84,10 @@ def current(said: Statements) -> tuple[Statements, Statements]:
 
 
 def _agreeing(facts: Statements, subject: np.ndarray) -> tuple[Statements, Statements]:
-    """Split statements of equal standing into those that hold and those that contradict each other."""
+    """Split statements of equal standing into those that hold and those that contradict each other.
+
+    Of a majority of people one statement holds, of those that it is made of.
+    """
     if not facts.value.all():
         known = np.flatnonzero(facts.value)
         facts, subject = facts.take(known), subject[known]
@@ -90,8 +96,10 @@ def _agreeing(facts: Statements, subject: np.ndarray) -> tuple[Statements, State
         return facts, facts.take(ends[:0])
     sizes = np.diff(ends, prepend=-1)
     sums = np.add.reduceat(facts.value, ends - sizes + 1, dtype=np.int64)
-    agreed = np.abs(sums) == sizes
-    return facts.take((ends - sizes + 1)[agreed]), facts.take(np.flatnonzero(~np.repeat(agreed, sizes)))
+    agreed = (np.abs(sums) == sizes) | ((facts.standing[ends] == HUMAN) & (sums != 0))
+    winning = np.flatnonzero(facts.value == np.repeat(np.where(agreed, np.sign(sums), 0), sizes))
+    first = np.diff(subject[winning], prepend=-1) != 0
+    return facts.take(winning[first]), facts.take(np.flatnonzero(~np.repeat(agreed, sizes)))
 
 
 def states(holding: Statements, *, photos: int, labels: int, follows: np.ndarray | None = None) -> csr_array:

@@ -115,16 +115,16 @@ class CatalogStore:
         """Text that changes with every append, undo and redo."""
         return (self.folder / "catalog.json").read_text(encoding="utf-8") if self.exists else ""
 
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Read a table; of annotations, those of undone batches too.
+    def table(self, name: str, columns: list[str] | None = None, *, parts: int | None = None) -> pa.Table:
+        """Read a table, or its first ``parts`` parts; of annotations, those of undone batches too.
 
         Raises:
             CatalogError: If a part is missing or damaged.
         """
         schema = TABLES[name]
         wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
-        parts = [self._read_part(name, part, wanted) for part in self.manifest.parts[name]]
-        return pa.concat_tables([wanted.empty_table(), *parts]).unify_dictionaries()
+        read = [self._read_part(name, part, wanted) for part in self.manifest.parts[name][:parts]]
+        return pa.concat_tables([wanted.empty_table(), *read]).unify_dictionaries()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
