@@ -108,7 +108,7 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are() -> None:
 
 def test_help_needs_no_study() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tagger.study", "--help"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "tagger.study", "--help"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "python -m tagger.study study=v1_v2" in done.stdout
