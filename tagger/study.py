@@ -30,6 +30,9 @@ from tagger.studies.study import Study, study_of
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import commit_of_code
 
+HELP = {"--help", "-h"}
+"""Words that ask what to type, by one who cannot name a study yet."""
+
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="study")
 def run_one(config: DictConfig) -> None:
@@ -53,6 +56,9 @@ def main() -> None:
     config = None if any(word.startswith("-") for word in words) else composed_or_none(words)
     if config is None:
         # --help and the like, or a mistake: Hydra says what is wrong.
+        if HELP.intersection(words) and not any(word.startswith("study=") for word in words):
+            # Hydra composes before it helps, and ends in a traceback where a study is missing; the text is that of all.
+            sys.argv.append("study=v1_v2")
         run_one()
         return
     quieten()

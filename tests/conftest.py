@@ -1,6 +1,7 @@
 """What several tests need: a small listed data set, a small network to train on it, the real photos where they are."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from tagger.tags.delivery.graph import build_graph
 from tagger.tags.delivery.model_card import model_card
 from tagger.tags.delivery.trained import describe, read_run, read_trained
 from tagger.tracking.quiet import quieten
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would every command that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no mistake of the code.
 settings.register_profile("tagger", deadline=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tagger.errors import UserError
-from tagger.studies.comparison.runs import read_facts
+from tagger.studies.comparison.runs import check_finished, read_facts
 
 MLFLOW = "mlflow:"
 """What the id of a run in MLflow begins with, so that it is not taken for a folder."""
@@ -23,12 +23,14 @@ def named_runs(named: Any, *, uri: str, downloads: Path) -> dict[str, list[Path]
         downloads: An empty folder for what runs of MLflow left.
 
     Raises:
-        UserError: If it is neither, a pattern matches nothing, or MLflow does not have a run.
+        UserError: If it is neither, a pattern matches nothing, MLflow does not have a run, or one of a list is not that
+            of a finished run.
     """
     if isinstance(named, Mapping):
         return {str(version): _folders(_listed(runs), uri, downloads) for version, runs in named.items()}
     versions: dict[str, list[Path]] = {}
     for folder in _folders(_listed(named), uri, downloads):
+        check_finished(folder)
         versions.setdefault(read_facts(folder / "run.json")["version"], []).append(folder)
     return versions
 

@@ -67,17 +67,7 @@ def read_run(folder: Path, *, version: str | None = None) -> Run:
         UserError: If it is no folder of a run, the run did not finish, a file is damaged, or an older release left
             out what a comparison needs; says which, where, and what to do.
     """
-    if not folder.is_dir():
-        raise UserError(f"run {folder}: there is no such folder; name one that holds a run's metrics.json")
-    if not (folder / "config.yaml").is_file():
-        inside = sorted(path.parent for path in folder.glob("*/metrics.json"))
-        holds = f"; it holds {len(inside)} runs, name them or write {folder}/*" if inside else ""
-        raise UserError(f"run {folder} is not the folder of a run: it has no config.yaml{holds}")
-    if not (folder / "metrics.json").is_file():
-        raise UserError(
-            f"run {folder} did not finish: it has no metrics.json; go on with it (its command and resume=true), "
-            "or leave it out"
-        )
+    check_finished(folder)
     facts = read_facts(folder / "run.json")
     labels = _labels(folder / "labels.csv")
     arrays = _arrays(folder / "test_scores.npz", labels=len(labels))
@@ -113,6 +103,25 @@ def read_runs(runs: Mapping[str, Sequence[Path]]) -> dict[str, list[Run]]:
                     f"{version} has two runs of seed {run.seed}, {run.folder} and {following.folder}; leave one out"
                 )
     return read
+
+
+def check_finished(folder: Path) -> None:
+    """Refuse what is not the folder of a finished run.
+
+    Raises:
+        UserError: If it is not; says what it is, and what to do.
+    """
+    if not folder.is_dir():
+        raise UserError(f"run {folder}: there is no such folder; name one that holds a run's metrics.json")
+    if not (folder / "config.yaml").is_file():
+        inside = sorted(path.parent for path in folder.glob("*/metrics.json"))
+        holds = f"; it holds {len(inside)} runs, name them or write {folder}/*" if inside else ""
+        raise UserError(f"run {folder} is not the folder of a run: it has no config.yaml{holds}")
+    if not (folder / "metrics.json").is_file():
+        raise UserError(
+            f"run {folder} did not finish: it has no metrics.json; go on with it (its command and resume=true), "
+            "or leave it out"
+        )
 
 
 def read_facts(path: Path) -> dict[str, str]:

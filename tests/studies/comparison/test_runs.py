@@ -116,6 +116,17 @@ def test_what_names_no_runs_is_shown(runs: Any, tmp_path: Path):
         named(runs, tmp_path)
 
 
+def test_what_a_listed_folder_lacks_is_said_as_of_a_named_one(folder: Path, tmp_path: Path):
+    with pytest.raises(UserError, match="there is no such folder"):
+        named([str(tmp_path / "nowhere")], tmp_path)
+    with pytest.raises(UserError, match="it holds 1 runs, name them"):
+        named(str(folder.parent), tmp_path)
+    for left in ("metrics.json", "run.json"):
+        (folder / left).unlink()
+    with pytest.raises(UserError, match="did not finish"):
+        named([str(folder)], tmp_path)
+
+
 def test_run_json_of_an_older_release_is_told_apart_from_a_damaged_one(folder: Path):
     (folder / "run.json").write_text(json.dumps({"mlflow_run_id": "3f"}))
     with pytest.raises(UserError, match="train the run again, and it will"):
