@@ -168,6 +168,14 @@ class CleanConfig:
     enough: int | None = None
     poor: float | None = None
     below: float = MISSING
+    labels: Any = MISSING
+    kinds: list[str] = MISSING
+    budget: int | None = None
+    per_label: int | None = None
+    rank: str = MISSING
+    overlap: float = MISSING
+    decided: bool = MISSING
+    neighbours: bool = MISSING
     shown: int = MISSING
     cache: str = MISSING
 

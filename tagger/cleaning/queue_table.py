@@ -10,6 +10,9 @@ from tagger.atomic import written_whole
 from tagger.data.catalog.store import CatalogStore
 from tagger.errors import UserError
 
+QUEUE = "queue.parquet"
+"""What it is called in the folder of a data set's cleaning."""
+
 MISSING, MISTAKEN = "missing", "mistaken"
 """Kinds of tasks: a label that may be on the photo though nobody says so, and one that may not be though it is said."""
 
@@ -22,17 +25,16 @@ QUEUE_SCHEMA = pa.schema(
         "label": pa.string(),  # the label's id
         "kind": pa.string(),  # missing | mistaken
         "state": pa.int8(),  # PRESENT, ABSENT or UNKNOWN, as it is now
-        "said_by": pa.string(),  # who says so; "" if nobody
+        "said_by": pa.string(),  # who says so, or who says what where they disagree; "" if nobody
         "score": pa.float32(),  # out of fold, 0..1
         "rank": pa.int32(),  # from 1, within the kind
-        "margin": pa.float32(),  # how far the score lies on the other side
-        "cleanlab": pa.float32(),  # cleanlab's label quality
+        "margin": pa.float32(),  # probability that the annotation is wrong, less one half
+        "cleanlab": pa.float32(),  # cleanlab's quality of the annotation, 0..1
         "is_top5": pa.bool_(),  # among the photo's five best labels, with a score above 0.5
         "products": pa.string(),  # what other products say; "" if nothing
         "implied_by": pa.string(),  # labels on the photo that imply this one; "" if none
         "neighbours": pa.float32(),  # share of the ten nearest photos that carry the label
-        "twin": pa.string(),  # what a near-duplicate says; "" if nothing
-        "batch": pa.int32(),  # of tasks, from 1
+        "twin": pa.string(),  # what a near-duplicate says that contradicts; "" if nothing
         "overlap": pa.int8(),  # annotators wanted
     }
 )

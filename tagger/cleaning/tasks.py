@@ -125,7 +125,9 @@ def evidence(row: Mapping[str, Any]) -> Iterator[str]:
         ['now present, says corel5k', 'the model gives 0.03', '10 % of the nearest photos have it']
     """
     state = {PRESENT: "now present", ABSENT: "now absent"}.get(row["state"], "now unknown")
-    yield f"{state}, says {row['said_by']}" if row.get("said_by") else state
+    # Who says something else than what holds is named with what they say.
+    says = f": {row['said_by']}" if ": " in (row.get("said_by") or "") else f", says {row.get('said_by')}"
+    yield f"{state}{says}" if row.get("said_by") else state
     if row.get("score") is not None:
         yield f"the model gives {row['score']:.2f}{', among its five best' if row.get('is_top5') else ''}"
     if row.get("products"):

@@ -93,7 +93,6 @@ def queue(photos: Path, ids: list[str]) -> pa.Table:
             "is_top5": rank == 0,
             "neighbours": 0.7,
             "products": "=cmd|' /C calc'!A0" if photo == 3 else "",
-            "batch": 1,
             "overlap": 2 if rank == 3 else 1,
         }
         for rank, (id_, (label, photo)) in enumerate(zip(ids, ASKED, strict=True))

@@ -1,0 +1,121 @@
+"""step=queue: which photos people should look at, for which labels."""
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, ListConfig
+from scipy.sparse import csr_array
+
+from tagger.cleaning.choosing import RANKS, choose
+from tagger.cleaning.opened import Cleaning
+from tagger.cleaning.people import decided, said_by_people
+from tagger.cleaning.queue import Known, make_queue
+from tagger.cleaning.queue_summary import queue_summary
+from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE, write_queue
+from tagger.cleaning.scores import Scores, read_scores
+from tagger.cleaning.scoring import rows_of
+from tagger.cleaning.steps.labels import ranked_labels
+from tagger.data.catalog.reading import statements, visible
+from tagger.data.catalog.standing import current, states
+from tagger.errors import UserError
+from tagger.studies.composing import composed, composing
+from tagger.training.building import build_data, build_network
+
+
+def run(cleaning: Cleaning) -> None:
+    """Write the queue, and say what is in it."""
+    config, data, store = cleaning.config, cleaning.data, cleaning.store
+    _check(config)
+    scores = read_scores(cleaning.folder, data.taxonomy, photos=store.manifest.rows["photos"])
+    columns = columns_of(config.labels, cleaning, scores)
+    # Of photos that came after the scoring nothing is known that would speak for asking.
+    rows = rows_of(store)
+    scored = np.flatnonzero(scores.is_scored[rows])
+    rows, catalog = rows[scored], data.catalog.take(scored)
+    annotations, values = visible(store), scores.values[rows]
+    holding, _ = current(statements(annotations, data.taxonomy)[0])
+    said = states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows]
+    closed = decided(said_by_people(store), rows, data.taxonomy)
+    chosen = choose(
+        values,
+        catalog.states,
+        unknown=np.asarray(data.weights)[data.kinds[scored]],
+        said=said,
+        closed=csr_array(closed.shape, dtype=np.int8) if config.decided else closed,
+        columns=columns,
+        kinds=config.kinds,
+        rank=config.rank,
+        budget=config.budget,
+        per_label=config.per_label,
+    )
+    features = scoring_features(scores) if config.neighbours else None
+    known = Known(
+        catalog=catalog,
+        scores=values,
+        rows=rows,
+        annotations=annotations,
+        photos=store.table("photos", ["group", "look"]).take(rows),
+        features=None if features is None else features[scored],
+    )
+    queue = make_queue(chosen, known, overlap=config.overlap)
+    path = cleaning.folder / QUEUE
+    write_queue(path, queue)
+    cleaning.console.print(queue_summary(queue, shown=config.shown))
+    if scores.facts["data_fingerprint"] != data.catalog.fingerprint:
+        cleaning.say("The annotations have changed since step=score, which would score them anew.")
+    if config.neighbours and features is None:
+        cleaning.say("Neighbours were not asked: the models that scored kept no features (regime=cached keeps them).")
+    cleaning.say(f"queue   {path}, {len(queue):,} tasks of {len(columns):,} labels")
+    cleaning.say("next    python -m tagger.clean step=export to=page (or label_studio, csv) with the same data=…")
+
+
+def columns_of(wanted: str | ListConfig, cleaning: Cleaning, scores: Scores) -> list[int]:
+    """Return the columns of the labels that are asked about.
+
+    Raises:
+        UserError: If a label is not there, or ``auto`` finds none dirty.
+    """
+    taxonomy = cleaning.data.taxonomy
+    if wanted == "all":
+        return list(range(len(taxonomy)))
+    if wanted == "auto":
+        dirty = [label.label for label in ranked_labels(cleaning, scores) if label.reason == "dirty"]
+        if not dirty:
+            raise UserError(
+                "labels=auto: no label is dirty, as python -m tagger.clean step=labels shows; give labels=all, "
+                "labels=[…] with the ids of some, or a smaller below="
+            )
+        return [taxonomy.column[label] for label in dirty]
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in taxonomy.column:
+            near = taxonomy.nearest(str(name))
+            raise UserError(
+                f"labels: {taxonomy.name} has no label {name!r}{f', did you mean {near!r}' if near else ''}; "
+                "give ids in brackets, auto (those that step=labels calls dirty), or all"
+            )
+    return [taxonomy.column[name] for name in names]
+
+
+def scoring_features(scores: Scores) -> np.ndarray | None:
+    """Return the features by which the models scored all photos with a file, (photos, …); None if they kept none."""
+    with composing():
+        config = composed("train", scores.facts["words"])
+        data = build_data(config)
+        network = build_network(config, len(data.taxonomy))
+    if not config.regime.views:
+        return None
+    data.prepare(network.normalisation)
+    data.cache_features(network.backbone, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return data.views[0]
+
+
+def _check(config: DictConfig) -> None:
+    if config.rank not in RANKS:
+        raise UserError(f"rank={config.rank} must be {' or '.join(RANKS)}")
+    if not config.kinds or not set(config.kinds) <= {MISSING, MISTAKEN}:
+        raise UserError(f"kinds={list(config.kinds)} must be {MISSING}, {MISTAKEN} or both: kinds=[{MISSING}]")
+    for name, least in (("budget", 1), ("per_label", 1)):
+        if config[name] is not None and config[name] < least:
+            raise UserError(f"{name}={config[name]} must be {least} or more; null for no limit")
+    if not 0 <= config.overlap <= 1:
+        raise UserError(f"overlap={config.overlap} must lie in 0..1: the share of the tasks that two people answer")
