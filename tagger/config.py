@@ -173,6 +173,7 @@ class CleanConfig:
     budget: int | None = None
     per_label: int | None = None
     rank: str = MISSING
+    noise: float = MISSING
     overlap: float = MISSING
     decided: bool = MISSING
     neighbours: bool = MISSING

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tagger.cleaning.queue_table import MISSING, MISTAKEN
-from tagger.cleaning.ranking import calibrated, cleanlab_quality
+from tagger.cleaning.ranking import calibrated, chance_missing, chance_mistaken, cleanlab_quality
 from tagger.data.states import PRESENT
 
 RANKS = ("margin", "cleanlab")
@@ -53,6 +53,7 @@ def choose(
     columns: Collection[int],
     kinds: Sequence[str] = (MISSING, MISTAKEN),
     rank: str = "margin",
+    noise: float = 0.05,
     budget: int | None = None,
     per_label: int | None = None,
 ) -> dict[str, Pairs]:
@@ -70,12 +71,15 @@ def choose(
         columns: Labels to ask about.
         kinds: Kinds of tasks wanted.
         rank: ``margin`` or ``cleanlab``.
+        noise: Share of the annotations that are expected to be wrong, in (0, 1): of the present ones, and of the labels
+            that are there.
         budget: Tasks in all; None: no limit.
         per_label: Tasks of a kind for one label; None: no limit.
     """
     most = min(limit for limit in (budget, per_label, len(scores)) if limit is not None)
     by_column = [matrix.tocsc() for matrix in (states, said, closed)]
     found: dict[str, list[Pairs]] = {kind: [] for kind in kinds}
+    usual = float((states.data == PRESENT).sum()) / max(scores.size, 1)
     for column in sorted(columns):
         state, spoken, is_closed = (_dense(matrix, column) for matrix in by_column)
         values = scores[:, column]
@@ -84,7 +88,10 @@ def choose(
         for kind, own in found.items():
             asked = (spoken == PRESENT) if kind == MISTAKEN else (state != PRESENT)
             rows = np.flatnonzero(asked & (is_closed == 0))
-            wrong = 1 - probability[rows] if kind == MISTAKEN else probability[rows]
+            if kind == MISTAKEN:
+                wrong = chance_mistaken(probability[rows], noise=noise, usual=usual)
+            else:
+                wrong = chance_missing(probability[rows], state[rows], unknown[rows], noise=noise)
             pairs = Pairs(rows, np.full(len(rows), column), values[rows], wrong - 0.5, quality[rows])
             own.append(pairs.take(pairs.by(rank)[:most]))
     ranked = {kind: joined.take(joined.by(rank)) for kind, own in found.items() if (joined := _joined(own)) is not None}

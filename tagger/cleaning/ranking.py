@@ -1,11 +1,13 @@
 """How probably an annotation is wrong: by a calibrated score, and by cleanlab.
 
-Scores of different labels do not compare: 0.2 is much for a rare label and little for a common one. The *margin* is of
-scores that were calibrated label by label on the annotations themselves (Platt 1999), so it is a probability: of a
-hundred pairs with a margin of 0.4, ninety should be wrong, as far as the annotations can tell.
+Scores of different labels do not compare: 0.2 is much for a rare label and little for a common one. So they are first
+calibrated label by label on the annotations themselves (Platt 1999). What was said is evidence too: a label that
+somebody wrote down is there more probably than one of the same score that nobody wrote down. By Bayes' rule, with the
+share of wrong annotations that is expected, both give the probability that the annotation is wrong. On the drawn album,
+whose truth is known, of the annotations with such a probability about as many are wrong (experiments/cleaning).
 
-What is unknown is not absent: it takes part in the calibration with the weight that its source gives it, and in none of
-cleanlab's figures unless its source calls it a negative.
+What is unknown is not absent: it takes part in the calibration with the weight that its source gives it, speaks against
+the label with that weight, and has no quality by cleanlab unless its source calls it a negative.
 """
 
 import numpy as np
@@ -58,11 +60,48 @@ def calibrated(scores: np.ndarray, states: np.ndarray, unknown: np.ndarray) -> n
     return _chance(np.array([max(float(place[0]), 0.0), place[1]]) @ design)
 
 
+def chance_mistaken(probability: np.ndarray, *, noise: float, usual: float) -> np.ndarray:
+    """Return the probability that a label which is said to be present is not, (photos,).
+
+    A wrong label may be any of the labels, a rare one as easily as a common one.
+
+    Args:
+        probability: That the photo carries the label, calibrated.
+        noise: Share of the present labels that are expected to be wrong, in (0, 1).
+        usual: Share of the photos that carry the average label, in (0, 1].
+
+    Example:
+        >>> chance_mistaken(np.array([0.5, 0.01, 0.0001]), noise=0.05, usual=0.02).round(3).tolist()
+        [0.001, 0.09, 0.909]
+    """
+    mistakes = noise * usual * (1 - probability)
+    return np.asarray(mistakes / np.maximum(mistakes + probability, 1e-12))
+
+
+def chance_missing(probability: np.ndarray, states: np.ndarray, unknown: np.ndarray, *, noise: float) -> np.ndarray:
+    """Return the probability that a label which nobody says is present is there, (photos,).
+
+    Args:
+        probability: That the photo carries the label, calibrated.
+        states: ABSENT or UNKNOWN, (photos,).
+        unknown: What an unknown state weighs as a negative on every photo, 0..1: at 0 it says nothing, at 1 as much as
+            a said absence.
+        noise: Share of the labels that are there and are expected to be overlooked, in (0, 1).
+
+    Example:
+        >>> states, unknown = np.array([-1, 0, 0]), np.array([0.0, 0.0, 1.0])
+        >>> chance_missing(np.full(3, 0.8), states, unknown, noise=0.05).round(3).tolist()
+        [0.167, 0.8, 0.167]
+    """
+    overlooked = probability * np.where(states == UNKNOWN, noise**unknown, noise)
+    return np.asarray(overlooked / np.maximum(overlooked + 1 - probability, 1e-12))
+
+
 def cleanlab_quality(scores: np.ndarray, states: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Return cleanlab's quality of each photo's annotation of a label, 0..1, float64 (photos,); NaN where it has none.
 
-    The self-confidence of the label against the rest, adjusted for how rare the label is (Northcutt et al. 2021), as
-    ``cleanlab.multilabel_classification`` computes it for every label. The lower, the more probably wrong.
+    The self-confidence of the label against the rest (Northcutt et al. 2021), as by default in
+    ``cleanlab.multilabel_classification``, for every label. The lower, the more probably wrong.
 
     Args:
         scores: As :func:`calibrated`.
@@ -71,16 +110,15 @@ def cleanlab_quality(scores: np.ndarray, states: np.ndarray, unknown: np.ndarray
 
     Example:
         >>> cleanlab_quality(np.array([0.9, 0.2, 0.1]), np.array([1, 1, -1]), np.ones(3)).round(2).tolist()
-        [0.93, 0.41, 0.67]
+        [0.9, 0.2, 0.9]
     """
     present = states == PRESENT
     counted = (states != UNKNOWN) | (unknown > 0)
     quality = np.full(len(scores), np.nan)
     if present.any() and not present[counted].all():
         yes = scores[counted].astype(np.float64)
-        both = np.stack([1 - yes, yes], axis=1)
         quality[counted] = get_label_quality_scores(
-            present[counted].astype(np.int64), both, method="self_confidence", adjust_pred_probs=True
+            present[counted].astype(np.int64), np.stack([1 - yes, yes], axis=1), method="self_confidence"
         )
     return quality
 

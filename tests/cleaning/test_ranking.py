@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from tagger.cleaning.ranking import calibrated, cleanlab_quality
+from tagger.cleaning.ranking import calibrated, chance_missing, chance_mistaken, cleanlab_quality
 
 PHOTOS = 4000
 
@@ -69,7 +69,7 @@ def test_cleanlab_is_asked_as_its_own_multi_label_ranking_asks():
     scores = rng.random((60, 3))
     present = rng.random((60, 3)) < 0.4
     labels = [np.flatnonzero(row).tolist() for row in present]
-    wanted = get_label_quality_scores_per_class(labels, scores, method="self_confidence", adjust_pred_probs=True)
+    wanted = get_label_quality_scores_per_class(labels, scores, method="self_confidence")
     for column in range(3):
         states = np.where(present[:, column], 1, -1).astype(np.int8)
         assert cleanlab_quality(scores[:, column], states, np.ones(60)) == pytest.approx(wanted[:, column])
@@ -87,3 +87,24 @@ def test_what_is_unknown_has_no_quality_unless_its_source_calls_it_a_negative():
 def test_cleanlab_says_nothing_of_a_label_that_all_photos_carry_or_none():
     assert np.isnan(cleanlab_quality(np.array([0.9, 0.8]), np.array([1, 1]), np.ones(2))).all()
     assert np.isnan(cleanlab_quality(np.array([0.9, 0.8]), np.array([-1, -1]), np.ones(2))).all()
+
+
+def test_of_annotations_that_are_probably_wrong_as_many_are_wrong():
+    rng = np.random.default_rng(2)
+    odds = rng.normal(-3, 2, 200_000)
+    truth = rng.random(len(odds)) < 1 / (1 + np.exp(-odds))
+    usual = truth.mean()
+    # Five in a hundred are overlooked, and as many wrong ones written down as make five in a hundred.
+    said = np.where(truth, rng.random(len(odds)) > 0.05, rng.random(len(odds)) < 0.05 * usual)
+    chance = 1 / (1 + np.exp(-odds))
+    mistaken = chance_mistaken(chance, noise=0.05, usual=usual)[said]
+    missing = chance_missing(chance, np.full(len(odds), -1), np.zeros(len(odds)), noise=0.05)[~said]
+    for figure, wrong in ((mistaken, ~truth[said]), (missing, truth[~said])):
+        for low, high in ((0.0, 0.05), (0.05, 0.3), (0.3, 0.9)):
+            among = (figure >= low) & (figure < high)
+            assert figure[among].mean() == pytest.approx(wrong[among].mean(), abs=0.05), (low, high)
+
+
+def test_a_label_that_the_model_cannot_tell_is_hardly_called_mistaken():
+    # Every photo gets the share of photos that carry it: nothing is known but the annotation.
+    assert chance_mistaken(np.array([0.02]), noise=0.05, usual=0.02).item() == pytest.approx(0.05, abs=0.005)

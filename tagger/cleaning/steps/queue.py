@@ -44,6 +44,7 @@ def run(cleaning: Cleaning) -> None:
         columns=columns,
         kinds=config.kinds,
         rank=config.rank,
+        noise=config.noise,
         budget=config.budget,
         per_label=config.per_label,
     )
@@ -114,8 +115,10 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"rank={config.rank} must be {' or '.join(RANKS)}")
     if not config.kinds or not set(config.kinds) <= {MISSING, MISTAKEN}:
         raise UserError(f"kinds={list(config.kinds)} must be {MISSING}, {MISTAKEN} or both: kinds=[{MISSING}]")
-    for name, least in (("budget", 1), ("per_label", 1)):
-        if config[name] is not None and config[name] < least:
-            raise UserError(f"{name}={config[name]} must be {least} or more; null for no limit")
+    for name in ("budget", "per_label"):
+        if config[name] is not None and config[name] < 1:
+            raise UserError(f"{name}={config[name]} must be 1 or more; null for no limit")
+    if not 0 < config.noise < 1:
+        raise UserError(f"noise={config.noise} must lie between 0 and 1: the share of annotations expected to be wrong")
     if not 0 <= config.overlap <= 1:
         raise UserError(f"overlap={config.overlap} must lie in 0..1: the share of the tasks that two people answer")
