@@ -29,16 +29,16 @@ MODEL_VERSION = "tagger, out of fold"
 CONFIG = """<View>
   <Header value="$question"/>
   <Text name="definition" value="$definition"/>
-  <Image name="image" value="$image" maxWidth="900px" zoom="true"/>
   <Choices name="verdict" toName="image" choice="single" showInline="true" required="true">
     <Choice value="present" hotkey="y"/>
     <Choice value="absent" hotkey="n"/>
     <Choice value="unsure" hotkey="u"/>
   </Choices>
   <Text name="evidence" value="$evidence"/>
+  <Image name="image" value="$image" maxWidth="900px" maxHeight="55vh" defaultZoom="fit" zoom="true"/>
 </View>
 """
-"""The labelling interface."""
+"""The labelling interface: all that one needs to answer is above the photo, which may be tall."""
 
 
 def write_project(
@@ -177,11 +177,16 @@ def _annotations(task: dict[str, Any], place: str, annotators: Mapping[str, str]
 
 
 def _predictions(task: dict[str, Any], place: str) -> Iterator[Opinion]:
-    """Yield what other models say; an export may have only the numbers of predictions."""
-    data, predictions = task.get("data"), task.get("predictions")
-    if not isinstance(data, dict) or not isinstance(predictions, list):
+    """Yield what other models say.
+
+    The Export button gives only numbers of predictions, and in an annotation the one that the annotator was shown; a
+    snapshot may have them whole.
+    """
+    data, annotations, predictions = (task.get(key) or [] for key in ("data", "annotations", "predictions"))
+    if not (isinstance(data, dict) and isinstance(annotations, list) and isinstance(predictions, list)):
         return
-    for prediction in predictions:
+    shown = [annotation.get("prediction") for annotation in annotations if isinstance(annotation, dict)]
+    for prediction in (*shown, *predictions):
         if not isinstance(prediction, dict) or prediction.get("model_version") == MODEL_VERSION:
             continue
         said = [result["value"].get("choices") for result in prediction.get("result") or [] if _is_verdict(result)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -12,11 +13,11 @@ from rich.console import Console
 from tagger.config import as_typed
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import read_taxonomy
 from tagger.prepare import catalog_settings, fill
-from tagger.studies.composing import composed, composing
-from tagger.training.building import build_data
+
+if TYPE_CHECKING:
+    from tagger.data.datamodule import PhotoData
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ class Cleaning:
     """What was typed."""
 
     @cached_property
-    def data(self) -> PhotoData:
+    def data(self) -> "PhotoData":
         """The data set as training sees it, with what people decided."""
+        # Not above: what training needs takes seconds to import, and an import of verdicts needs none of it.
+        from tagger.studies.composing import composed, composing
+        from tagger.training.building import build_data
+
         with composing():
             return build_data(composed("train", self.words))
 
