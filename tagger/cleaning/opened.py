@@ -1,6 +1,7 @@
 """What a step of the cleaning loop works on: a data set, its catalog, and the folder where its cleaning is kept."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,6 +44,10 @@ class Cleaning:
         with composing():
             return build_data(composed("train", self.words))
 
+    def command_of(self, verb: str, *words: str) -> str:
+        """Return another command about the same data set, as a person types it."""
+        return shlex.join(["python", "-m", f"tagger.{verb}", *words, *needed_words(self.words)])
+
     def say(self, line: str) -> None:
         """Print a line as it is."""
         self.console.print(line, markup=False, soft_wrap=True)
@@ -77,6 +82,17 @@ def training_words(name: str, words: Sequence[str]) -> list[str]:
     keys = [word.lstrip("+~").partition("=")[0] for word in words]
     ours = [word for word, key in zip(words, keys, strict=True) if key.partition(".")[0] in ("data", "cache")]
     return ours if "data" in keys else [f"data={name}", *ours]
+
+
+def needed_words(words: Sequence[str]) -> list[str]:
+    """Return the words without where the catalog lies, if it lies where it always does.
+
+    Example:
+        >>> needed_words(["data=corel5k", "+data.catalog=catalogs/corel5k"])
+        ['data=corel5k']
+    """
+    usual = {f"+data.catalog=catalogs/{word.partition('=')[2]}" for word in words if word.startswith("data=")}
+    return [word for word in words if word not in usual]
 
 
 def catalog_words(config: DictConfig, prepared: Prepared) -> list[str]:

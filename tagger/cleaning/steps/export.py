@@ -1,13 +1,12 @@
 """step=export: the questions of the queue, for people to answer."""
 
-import shlex
 from collections.abc import Mapping
 
 import pyarrow as pa
 
 from tagger.cleaning.export import export_tasks
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.queue_table import read_queue
+from tagger.cleaning.queue_table import QUEUE, read_queue
 from tagger.cleaning.standard import examples_of
 
 HAND_OUT = {
@@ -21,7 +20,7 @@ HAND_OUT = {
 def run(cleaning: Cleaning) -> None:
     """Write the questions and the standard to answer them by."""
     config, data = cleaning.config, cleaning.data
-    queue = read_queue(cleaning.folder / "queue.parquet")
+    queue = read_queue(cleaning.folder / QUEUE)
     done = export_tasks(
         queue,
         to=config.to,
@@ -36,8 +35,7 @@ def run(cleaning: Cleaning) -> None:
     cleaning.say(f"{done.tasks:,} questions about {done.labels:,} labels; {HAND_OUT[config.to]}")
     cleaning.say(f"{config.to:<12}  {done.path}")
     cleaning.say(f"standard      {done.standard}")
-    back = shlex.join(["python", "-m", "tagger.clean", "step=import", *cleaning.words])
-    cleaning.say(f"then          {back} from=FILE")
+    cleaning.say(f"then          {cleaning.command_of('clean', 'step=import')} from=FILE")
 
 
 def asked(queue: pa.Table) -> Mapping[str, set[str]]:

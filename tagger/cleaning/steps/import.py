@@ -1,7 +1,6 @@
 """step=import: what people answered, into the catalog."""  # noqa: N999 - the step's name
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -12,7 +11,7 @@ from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 
 SHOWN = 20
-"""Rows that were left out, and open questions, that are named."""
+"""Rows that were left out, and questions that stay open, that are named."""
 
 
 def run(cleaning: Cleaning) -> None:
@@ -29,7 +28,7 @@ def run(cleaning: Cleaning) -> None:
         annotator=config.annotator,
         annotators=names(config.annotators),
     )
-    for line in told(done, path, prepare=prepare_command(cleaning.words)):
+    for line in told(done, path, prepare=cleaning.command_of("prepare")):
         cleaning.say(line)
     if done.problems and not (done.answers or done.opinions):
         raise UserError(f"no row of {path} could be taken; the catalog is as it was")
@@ -47,17 +46,6 @@ def names(annotators: object) -> dict[str, str]:
     return {str(key): str(name) for key, name in plain.items()}
 
 
-def prepare_command(words: tuple[str, ...]) -> str:
-    """Return the command that looks into the catalog; where it lies need not be said if it lies where it always does.
-
-    Example:
-        >>> prepare_command(("data=corel5k", "+data.catalog=catalogs/corel5k"))
-        'python -m tagger.prepare data=corel5k'
-    """
-    usual = {f"+data.catalog=catalogs/{word.partition('=')[2]}" for word in words if word.startswith("data=")}
-    return shlex.join(["python", "-m", "tagger.prepare", *(word for word in words if word not in usual)])
-
-
 def told(done: Imported, path: Path, *, prepare: str) -> Iterator[str]:
     """Yield what came of a file, line by line.
 
@@ -67,30 +55,41 @@ def told(done: Imported, path: Path, *, prepare: str) -> Iterator[str]:
         prepare: The command that undoes and brings back.
     """
     if done.before:
-        state = f"undone since: {prepare} redo={done.before.number} brings it back" if done.before.undone else "in"
-        yield f"{path} is batch {done.before.number}, imported {done.before.when[:16].replace('T', ' ')}, and {state}"
+        when = done.before.when[:16].replace("T", " ")
+        back = f"; it was undone since, and {prepare} redo={done.before.number} brings it back"
+        yield f"{path} was imported {when} as batch {done.before.number}{back if done.before.undone else ''}"
         return
-    known = f", {done.known:,} of them known already" if done.known else ""
-    yield f"{path}: {done.answers:,} verdicts{known}"
+    known = f", {done.known:,} of them known before" if done.known else ""
+    yield f"{path}: {counted(done.answers, 'verdict')}{known}"
     if done.opinions:
-        yield f"{done.opinions:,} predictions of other models, kept as opinions that never count"
+        yield f"{counted(done.opinions, 'prediction')} of other models: kept, never counted"
     if done.problems:
-        yield f"{len(done.problems):,} rows left out:"
-        yield from (f"  {problem.place}: {problem.reason}" for problem in done.problems[:SHOWN])
-        yield from more(len(done.problems))
+        yield f"{counted(len(done.problems), 'row')} left out:"
+        yield from first(f"{problem.place}: {problem.reason}" for problem in done.problems)
     if done.majorities:
-        yield f"{done.majorities:,} photos and labels are decided by a majority"
+        yield f"{counted(done.majorities, 'answer')} decided by a majority"
     if done.ties:
-        yield f"{len(done.ties):,} stay open, as many say present as absent:"
-        yield from (f"  photo {photo} {label}" for photo, label in done.ties[:SHOWN])
-        yield from more(len(done.ties))
+        yield f"{counted(len(done.ties), 'question')} open, as many say present as absent:"
+        yield from first(f"{label} on photo {photo}" for photo, label in done.ties)
     for number in done.undone:
-        yield f"some were undone with batch {number}: {prepare} redo={number} brings them back"
+        yield f"some of them were undone with batch {number}: {prepare} redo={number} brings them back"
     if done.batch:
-        yield f"batch {done.batch.number} of the catalog; {prepare} undo={done.batch.number} takes it back"
+        yield f"batch {done.batch.number} of the catalog: {prepare} undo={done.batch.number} takes it back"
 
 
-def more(count: int) -> Iterator[str]:
-    """Yield that there is more than is shown, if so."""
-    if count > SHOWN:
-        yield f"  and {count - SHOWN:,} more"
+def first(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the first lines, and how many more there are."""
+    every = list(lines)
+    yield from (f"  {line}" for line in every[:SHOWN])
+    if len(every) > SHOWN:
+        yield f"  and {len(every) - SHOWN:,} more"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row")
+        ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
