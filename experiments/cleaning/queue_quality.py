@@ -9,22 +9,22 @@ import pyarrow as pa
 from tagger.cleaning.queue_table import MISSING, MISTAKEN
 from tagger.data.states import ABSENT, PRESENT
 
-KINDS = (MISSING, MISTAKEN)
+DENIED, BOTH = "missing, not unknown", "both"
+KINDS = (MISSING, DENIED, MISTAKEN, BOTH)
+"""Of the labels that may be missing, those that were said to be absent are looked at by themselves, too."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Of the first tasks of one kind in one order."""
+    """Of the first tasks of a kind in one order."""
 
     kind: str
     order: str
-    budget: int
+    tasks: int
     precision: float
-    """Share of the tasks in which the annotation is truly wrong, or truly missing."""
+    """Share of the tasks in which a label is there and not said to be, or said to be there and is not."""
     recall: float
-    """Share found of all that are wrong, or missing."""
-    denied: float
-    """Of kind missing: share found of those that are said to be absent and are there, without the unknown ones."""
+    """Share found of all that are so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,61 +35,48 @@ class Pairs:
     rows: np.ndarray
     columns: np.ndarray
     wrong: np.ndarray
-    """Boolean (pairs,)."""
-    denied: np.ndarray
-    """Which of them are said to be absent, boolean (pairs,)."""
+    """Where the label is there and not said to be, or said to be there and is not; boolean (pairs,)."""
 
     @classmethod
     def of(cls, kind: str, states: np.ndarray, truth: np.ndarray) -> "Pairs":
-        """Return those of a kind: label missing where nobody says that it is there, mistaken where somebody does.
+        """Return those of a kind: a label can be missing where nobody says it is there, mistaken where somebody does.
 
         Args:
-            kind: missing or mistaken.
+            kind: One of ``KINDS``.
             states: int8 (photos, labels).
             truth: int8 (photos, labels).
+
+        Example:
+            >>> pairs = Pairs.of("missing", np.array([[1, 0, -1]]), np.array([[1, 1, 1]]))
+            >>> pairs.columns.tolist(), pairs.wrong.tolist()
+            ([1, 2], [True, True])
         """
-        rows, columns = np.nonzero((states == PRESENT) == (kind == MISTAKEN))
-        wrong = (truth[rows, columns] == PRESENT) == (kind == MISSING)
-        return cls(kind, rows, columns, wrong, states[rows, columns] == ABSENT)
+        is_said, is_there = states == PRESENT, truth == PRESENT
+        of_kind = {MISSING: ~is_said, DENIED: states == ABSENT, MISTAKEN: is_said, BOTH: np.ones_like(is_said)}
+        at = np.nonzero(of_kind[kind])
+        return cls(kind, *at, (is_said != is_there)[at])
 
     def quality(self, order: np.ndarray, name: str, budgets: Sequence[int]) -> Iterator[Quality]:
-        """Yield how good the first tasks are.
+        """Yield how good the first tasks of an order are.
 
         Args:
-            order: Places in these pairs, best first; it may end early.
+            order: Places in these pairs, best first.
             name: Of the order.
-            budgets: Tasks; those that the order has not got are left out.
+            budgets: How many tasks.
         """
         found = np.cumsum(self.wrong[order])
-        denied = np.cumsum((self.wrong & self.denied)[order])
-        for budget in (budget for budget in budgets if budget <= len(order)):
-            yield Quality(
-                self.kind,
-                name,
-                budget,
-                precision=found[budget - 1] / budget,
-                recall=found[budget - 1] / self.wrong.sum(),
-                denied=denied[budget - 1] / max(1, int((self.wrong & self.denied).sum())),
-            )
+        for tasks in (tasks for tasks in budgets if tasks <= len(order)):
+            right = int(found[tasks - 1])
+            yield Quality(self.kind, name, tasks, right / tasks, right / int(self.wrong.sum()))
 
     def at_random(self, budgets: Sequence[int]) -> Iterator[Quality]:
         """Yield what is to be expected of tasks that are drawn at random."""
-        for budget in (budget for budget in budgets if budget <= len(self.wrong)):
-            share = budget / len(self.wrong)
-            yield Quality(self.kind, "random", budget, float(self.wrong.mean()), share, share)
-
-    def order_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the places of photos and labels in these pairs.
-
-        Raises:
-            KeyError: If one is not among them.
-        """
-        places = {pair: place for place, pair in enumerate(zip(self.rows.tolist(), self.columns.tolist(), strict=True))}
-        return np.array([places[pair] for pair in zip(rows.tolist(), columns.tolist(), strict=True)], dtype=np.int64)
+        for tasks in (tasks for tasks in budgets if tasks <= len(self.wrong)):
+            yield Quality(self.kind, "random", tasks, float(self.wrong.mean()), tasks / len(self.wrong))
 
 
 def cleanlab_alone(scores: np.ndarray, states: np.ndarray, pairs: Pairs) -> np.ndarray:
-    """Return the pairs as cleanlab orders them by itself, which knows no unknown and takes it for absent.
+    """Return the pairs in the order of cleanlab by itself, which knows no unknown and takes it for absent.
 
     Those that its multi-label filter calls issues come first, then the others; by its quality score within either.
 
@@ -111,19 +98,20 @@ def cleanlab_alone(scores: np.ndarray, states: np.ndarray, pairs: Pairs) -> np.n
 def queue_orders(
     queue: pa.Table, pairs: Pairs, rows: np.ndarray, columns: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the queue's own order of a kind and those by its two rankings.
+    """Yield the order of the queue and others that its figures allow.
 
     Args:
-        queue: Of ``QUEUE_SCHEMA``.
+        queue: Of ``QUEUE_SCHEMA``, ranked by margin, with every pair that can be asked about.
         pairs: Of one kind.
         rows: Photo of every task, int (tasks,).
         columns: Label of every task, int (tasks,).
     """
-    of_kind = np.flatnonzero(queue["kind"].to_numpy() == pairs.kind)
-    places = pairs.order_of(rows[of_kind], columns[of_kind])
-    rank = queue["rank"].to_numpy()[of_kind]
-    yield "queue", places[np.argsort(rank, kind="stable")]
-    for name, best_first in (("margin", -1), ("cleanlab", 1)):
-        figures = queue[name].to_numpy().astype(np.float64)[of_kind]
-        if not np.isnan(figures).all():
-            yield f"queue by {name}", places[np.argsort(best_first * figures, kind="stable")]
+    place = np.full((rows.max() + 1, columns.max() + 1), -1)
+    place[pairs.rows, pairs.columns] = np.arange(len(pairs.rows))
+    places = place[rows, columns]
+    of_kind = places >= 0
+    yield "queue", places[of_kind]
+    # What it cannot judge, NaN, comes last.
+    yield "rank=cleanlab", places[of_kind][np.argsort(queue["cleanlab"].to_numpy()[of_kind], kind="stable")]
+    if pairs.kind == BOTH:
+        yield "one list by margin", places[np.argsort(-queue["margin"].to_numpy(), kind="stable")]

@@ -37,8 +37,8 @@ from tagger.studies.composing import composed, composing
 from tagger.tracking.run_folder import provenance
 from tagger.training.building import build_data
 
-QUALITY_BUDGETS = (50, 100, 200, 500, 1000, 2000)
-"""Tasks of one kind for which precision and recall are measured."""
+QUALITY_BUDGETS = (50, 100, 250, 500, 1000, 2000)
+"""Tasks for which precision and recall are measured."""
 
 
 ALL = 1_000_000
@@ -270,7 +270,7 @@ def drawn(states: np.ndarray, kinds: np.ndarray, rng: np.random.Generator) -> tu
         rng: Draws.
     """
     rows, columns = np.zeros(len(kinds), dtype=np.int64), np.zeros(len(kinds), dtype=np.int64)
-    for kind in KINDS:
+    for kind in (MISSING, MISTAKEN):
         among = rng.permutation(np.argwhere((states == PRESENT) == (kind == MISTAKEN)))
         rows[kinds == kind], columns[kinds == kind] = among[: (kinds == kind).sum()].T
     return rows, columns
