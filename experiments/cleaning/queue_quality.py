@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,24 @@ class Quality:
     """Share of the tasks in which a label is there and not said to be, or said to be there and is not."""
     recall: float
     """Share found of all that are so."""
+
+
+CHANCES = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""Ends of the bins in which the queue's probabilities are compared with what is so."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Tasks that the queue gives about the same probability of being wrong."""
+
+    kind: str
+    low: float
+    high: float
+    tasks: int
+    expected: float
+    """Their mean probability."""
+    wrong: float
+    """Share that is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,23 +114,44 @@ def cleanlab_alone(scores: np.ndarray, states: np.ndarray, pairs: Pairs) -> np.n
     return np.lexsort((quality[at], ~issues[at]))
 
 
-def queue_orders(
-    queue: pa.Table, pairs: Pairs, rows: np.ndarray, columns: np.ndarray
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the order of the queue and others that its figures allow.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The tasks of a queue that is ranked by margin and has every pair that can be asked about."""
 
-    Args:
-        queue: Of ``QUEUE_SCHEMA``, ranked by margin, with every pair that can be asked about.
-        pairs: Of one kind.
-        rows: Photo of every task, int (tasks,).
-        columns: Label of every task, int (tasks,).
-    """
-    place = np.full((rows.max() + 1, columns.max() + 1), -1)
-    place[pairs.rows, pairs.columns] = np.arange(len(pairs.rows))
-    places = place[rows, columns]
-    of_kind = places >= 0
-    yield "queue", places[of_kind]
-    # What it cannot judge, NaN, comes last.
-    yield "rank=cleanlab", places[of_kind][np.argsort(queue["cleanlab"].to_numpy()[of_kind], kind="stable")]
-    if pairs.kind == BOTH:
-        yield "one list by margin", places[np.argsort(-queue["margin"].to_numpy(), kind="stable")]
+    queue: pa.Table
+    """Rows of ``QUEUE_SCHEMA``."""
+    rows: np.ndarray
+    """Photo of every task, int (tasks,)."""
+    columns: np.ndarray
+    """Label of every task, int (tasks,)."""
+
+    def orders(self, pairs: Pairs) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the order of the queue, of one kind, and others that its figures allow."""
+        places = self.places(pairs)
+        of_kind = places >= 0
+        yield "queue", places[of_kind]
+        # What it cannot judge, NaN, comes last.
+        yield "rank=cleanlab", places[of_kind][np.argsort(self.figures("cleanlab")[of_kind], kind="stable")]
+        if pairs.kind == BOTH:
+            yield "one list by margin", places[np.argsort(-self.figures("margin"), kind="stable")]
+
+    def calibration(self, pairs: Pairs) -> Iterator[Calibrated]:
+        """Yield what the margins of one kind promise, and what is so."""
+        places = self.places(pairs)
+        chance, wrong = self.figures("margin")[places >= 0] + 0.5, pairs.wrong[places[places >= 0]]
+        for low, high in pairwise(CHANCES):
+            own = (chance >= low) & ((chance < high) | (high == 1))
+            if own.any():
+                yield Calibrated(
+                    pairs.kind, low, high, int(own.sum()), float(chance[own].mean()), float(wrong[own].mean())
+                )
+
+    def places(self, pairs: Pairs) -> np.ndarray:
+        """Return the place of every task in the pairs, -1 for what is not of their kind."""
+        place = np.full((self.rows.max() + 1, self.columns.max() + 1), -1)
+        place[pairs.rows, pairs.columns] = np.arange(len(pairs.rows))
+        return place[self.rows, self.columns]
+
+    def figures(self, name: str) -> np.ndarray:
+        """Return a column of figures, NaN where there is none."""
+        return self.queue[name].to_numpy().astype(np.float64)

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from annotators import Truth, fill_in
 from omegaconf import OmegaConf
-from queue_quality import KINDS, Pairs, Quality, cleanlab_alone, queue_orders
+from queue_quality import KINDS, Asked, Calibrated, Pairs, Quality, cleanlab_alone
 
 from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE_SCHEMA, read_queue, task_id, write_queue
 from tagger.cleaning.scores import read_scores
@@ -51,7 +51,7 @@ class Arm:
 
     name: str
     order: str
-    """queue, random, mended (what is said wrongly) or everything (what is not known, too)."""
+    """queue, one list (both kinds by margin), random, mended (what is said wrongly) or everything (unknown, too)."""
     annotators: int = 1
     """Who answer every task; the majority holds."""
     accuracy: float = 0.9
@@ -62,7 +62,8 @@ class Arm:
 ARMS = (
     Arm("nothing", "queue", budgets=(0,)),
     Arm("queue, one annotator", "queue"),
-    Arm("queue, three annotators", "queue", annotators=3),
+    Arm("one list, one annotator", "one list"),
+    Arm("queue, three annotators", "queue", annotators=3, budgets=(500, 1000, 2000)),
     Arm("random, one annotator", "random"),
     Arm("all that is wrong, mended", "mended", accuracy=1.0, budgets=(ALL,)),
     Arm("everything, never wrong", "everything", accuracy=1.0, budgets=(ALL,)),
@@ -181,7 +182,8 @@ def main() -> None:
     album = album_of(given.album, given.work.expanduser().absolute())
     base = album.base
     prepare(base)
-    keep(album.work / album.name / "quality.json", [asdict(one) for one in qualities(base)])
+    for name, found in (("quality", qualities(base)), ("calibration", calibration(base))):
+        keep(album.work / album.name / f"{name}.json", [asdict(one) for one in found], name)
     for seed in given.seeds:
         for arm in (arm for arm in ARMS if arm.name in given.arms):
             for point in points(base, arm, seed=seed, turns=given.turns):
@@ -214,16 +216,28 @@ def qualities(base: Place) -> Iterator[Quality]:
     states, truth = base.states_and_truth()
     scores = read_scores(base.cleaning, base.seen.taxonomy, photos=base.store.manifest.rows["photos"])
     values = scores.values[rows_of(base.store)].astype(np.float64)
-    queue = read_queue(base.cleaning / "queue.parquet")
-    place = {photo: row for row, photo in enumerate(base.seen.catalog.photos["photo_id"].to_pylist())}
-    rows = np.array([place[photo] for photo in queue["photo_id"].to_pylist()])
-    columns = np.array([base.seen.taxonomy.column[label] for label in queue["label"].to_pylist()])
+    asked = asked_in(base)
     for kind in KINDS:
         pairs = Pairs.of(kind, states, truth)
         yield from pairs.at_random(QUALITY_BUDGETS)
         yield from pairs.quality(cleanlab_alone(values, states, pairs), "cleanlab alone", QUALITY_BUDGETS)
-        for name, order in queue_orders(queue, pairs, rows, columns):
+        for name, order in asked.orders(pairs):
             yield from pairs.quality(order, name, QUALITY_BUDGETS)
+
+
+def calibration(base: Place) -> Iterator[Calibrated]:
+    """Yield what the queue's probabilities promise, and what is so."""
+    for kind in (MISSING, MISTAKEN):
+        yield from asked_in(base).calibration(Pairs.of(kind, *base.states_and_truth()))
+
+
+def asked_in(base: Place) -> Asked:
+    """Return the queue, its photos and labels as rows and columns of what training sees."""
+    queue = read_queue(base.cleaning / "queue.parquet")
+    place = {photo: row for row, photo in enumerate(base.seen.catalog.photos["photo_id"].to_pylist())}
+    rows = np.array([place[photo] for photo in queue["photo_id"].to_pylist()])
+    columns = np.array([base.seen.taxonomy.column[label] for label in queue["label"].to_pylist()])
+    return Asked(queue, rows, columns)
 
 
 def points(base: Place, arm: Arm, *, seed: int, turns: Sequence[int]) -> Iterator[Point]:
@@ -235,7 +249,7 @@ def points(base: Place, arm: Arm, *, seed: int, turns: Sequence[int]) -> Iterato
         return
     place, annotators = base.copy(folder), [f"annotator{number}_s{seed}" for number in range(arm.annotators)]
     truth, answers = base.truth_by_path(), 0
-    table = asked(place, arm, seed=seed) if any(arm.budgets) else None
+    table = hand_out(place, arm, seed=seed) if any(arm.budgets) else None
     for tasks, file in zip(arm.budgets, files, strict=True):
         if table:
             filled = folder / f"answers_{tasks}.csv"
@@ -246,13 +260,16 @@ def points(base: Place, arm: Arm, *, seed: int, turns: Sequence[int]) -> Iterato
         yield point
 
 
-def asked(place: Place, arm: Arm, *, seed: int) -> Path:
+def hand_out(place: Place, arm: Arm, *, seed: int) -> Path:
     """Hand out the questions of an arm, and return the table."""
     path, (states, truth) = place.cleaning / "queue.parquet", place.states_and_truth()
-    queue = read_queue(path).slice(0, max(arm.budgets))
+    queue = read_queue(path)
+    if arm.order == "one list":
+        queue = queue.sort_by([("margin", "descending")])
+    queue = queue.slice(0, max(arm.budgets))
     if arm.order == "random":
         queue = questions(place, *drawn(states, queue["kind"].to_numpy(), np.random.default_rng([seed, 1])))
-    elif arm.order != "queue":
+    elif arm.order in ("mended", "everything"):
         is_asked = (states != truth) & ((states != UNKNOWN) | (arm.order == "everything"))
         queue = questions(place, *np.nonzero(is_asked))
     write_queue(path, queue)
