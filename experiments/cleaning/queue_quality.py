@@ -72,8 +72,8 @@ class Pairs:
         """
         is_said, is_there = states == PRESENT, truth == PRESENT
         of_kind = {MISSING: ~is_said, DENIED: states == ABSENT, MISTAKEN: is_said, BOTH: np.ones_like(is_said)}
-        at = np.nonzero(of_kind[kind])
-        return cls(kind, *at, (is_said != is_there)[at])
+        rows, columns = np.nonzero(of_kind[kind])
+        return cls(kind, rows, columns, (is_said != is_there)[rows, columns])
 
     def quality(self, order: np.ndarray, name: str, budgets: Sequence[int]) -> Iterator[Quality]:
         """Yield how good the first tasks of an order are.
