@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from tagger.cleaning.counted import counted
 from tagger.cleaning.export import export_tasks
 from tagger.cleaning.opened import Cleaning
 from tagger.cleaning.queue_table import QUEUE, read_queue
@@ -32,7 +33,7 @@ def run(cleaning: Cleaning) -> None:
         predictions=config.predictions,
         workers=config.data.workers,
     )
-    cleaning.say(f"{done.tasks:,} questions about {done.labels:,} labels; {HAND_OUT[config.to]}")
+    cleaning.say(f"{counted(done.tasks, 'question')} about {counted(done.labels, 'label')}; {HAND_OUT[config.to]}")
     cleaning.say(f"{config.to:<12}  {done.path}")
     cleaning.say(f"standard      {done.standard}")
     cleaning.say(f"then          {cleaning.command_of('clean', 'step=import')} from=FILE")
