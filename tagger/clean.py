@@ -9,11 +9,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import tagger.config  # noqa: F401 - registers the typed root of conf/clean.yaml
-from tagger.config import as_typed, needed
+from tagger.cleaning.words import as_hydra_takes
+from tagger.config import needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tracking.quiet import quieten
 
-STEPS = ("score", "labels", "queue")
+STEPS = ("score", "labels", "queue", "export", "import")
 """In the order in which they are done; each is ``run`` of a module in ``tagger.cleaning.steps``."""
 
 
@@ -38,5 +39,5 @@ def typed() -> str:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "folder", "train")
+    sys.argv[1:] = as_hydra_takes(sys.argv[1:])
     main()

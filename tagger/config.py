@@ -177,6 +177,14 @@ class CleanConfig:
     overlap: float = MISSING
     decided: bool = MISSING
     neighbours: bool = MISSING
+    to: str = MISSING
+    images: str | None = None
+    predictions: bool = MISSING
+    # Typed as from=…, see tagger.cleaning.words
+    from_file: str | None = None
+    annotator: str | None = None
+    # Not dict[str, str]: Label Studio has numbers for annotators
+    annotators: Any = None
     shown: int = MISSING
     cache: str = MISSING
 

@@ -11,7 +11,6 @@ from rich.console import Console
 import tagger.config  # noqa: F401 - registers the typed root of conf/prepare.yaml
 from tagger.data.assembly import Assembly, assemble
 from tagger.data.assembly.tables import assembly_tables
-from tagger.data.card import write_card
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.history import history_tables
 from tagger.data.catalog.one_source import from_catalog
@@ -51,6 +50,9 @@ def catalog_settings(config: DictConfig, name: str) -> Prepared:
 
 def fill(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: Taxonomy) -> Assembly:
     """Read the sources, append what is new and write the data card, while nobody else writes."""
+    # Not above: it takes seconds to import, and who looks into a catalog needs no card.
+    from tagger.data.card import write_card
+
     with store.locked():
         assembly = gathered(config, prepared, store, taxonomy)
         write(store, assembly, prepared, taxonomy)

@@ -19,6 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tagger.cleaning.words import as_hydra_takes as as_cleaning_takes
 from tagger.config import as_typed
 from tagger.model.module import TaggerModule
 from tagger.studies.search.words import as_hydra_takes, divided
@@ -169,7 +170,6 @@ PATHS = {
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
     "compare": ("output", "question"),
-    "clean": ("folder", "train"),
 }
 """Settings that these verbs take as they are typed."""
 
@@ -204,7 +204,7 @@ def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
         own, training = divided(words)
         compose("train", overrides=training)
         words = as_hydra_takes(own, training)
-    words = as_typed(words, *PATHS.get(verb, ()))
+    words = as_cleaning_takes(words) if verb == "clean" else as_typed(words, *PATHS.get(verb, ()))
     for launcher in (word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")):
         pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
     if not is_multirun:
@@ -311,7 +311,9 @@ def test_a_misspelled_word_of_prepare_is_named(word: str):
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 
-@pytest.mark.parametrize("word", ["stp=score", "below=much", "data.sise=3", "minutes=long"])
+@pytest.mark.parametrize(
+    "word", ["stp=score", "below=much", "data.sise=3", "minutes=long", "fromm=x", "predictions=2.5"]
+)
 def test_a_misspelled_word_of_clean_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose("clean", overrides=[word])

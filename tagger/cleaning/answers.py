@@ -1,4 +1,4 @@
-"""What one annotator answered about one task, as a file says it; not yet checked against what was asked."""
+"""What a file says about tasks, of annotators and of models; not yet checked against what was asked."""
 
 from dataclasses import dataclass
 
@@ -24,6 +24,24 @@ class Answer:
     """When, ISO 8601; "" where the file does not tell. Of two answers of one annotator the later one holds."""
     withdrawn: bool = False
     """Whether the annotator takes back what was said before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """What another model predicted of a task: kept beside what people say, and never counted."""
+
+    place: str
+    """File and row, for messages."""
+    verdict: str
+    """present or absent."""
+    model: str
+    """Which model, and its version."""
+    task: str
+    photo_id: str = ""
+    label: str = ""
+    catalog: str = ""
+    score: float | None = None
+    """How sure it is, 0..1; None where the file does not tell."""
 
 
 @dataclass(frozen=True)

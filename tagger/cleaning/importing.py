@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tagger.cleaning.answers import Answer, Problem
+from tagger.cleaning.answers import Answer, Opinion, Problem
+from tagger.cleaning.known import Known, Subject
 from tagger.cleaning.label_studio import is_export, read_export
+from tagger.cleaning.opinions import CheckedOpinion, new_opinions, opinion_rows
 from tagger.cleaning.page import is_saved_page, read_saved_page
 from tagger.cleaning.people import last_words, said_by_people
 from tagger.cleaning.queue_table import catalog_identity
 from tagger.cleaning.spreadsheet import read_table
-from tagger.cleaning.tasks import remembered
 from tagger.data.catalog.store import TABLES, Batch, CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
@@ -28,9 +28,6 @@ from tagger.errors import UserError
 from tagger.tags.corrections import read_corrections
 
 VALUES = {"present": PRESENT, "absent": ABSENT, "unsure": UNKNOWN}
-
-Subject = tuple[int, str]
-"""Row of a photo, and a label's id."""
 
 Key = tuple[int, str, str]
 """Subject, and who speaks about it."""
@@ -55,6 +52,8 @@ class Imported:
     """Photo ids and labels of the file that stay open: as many say present as absent."""
     undone: tuple[int, ...] = ()
     """Batches that were undone and hold some of the known answers; redo brings them back."""
+    opinions: int = 0
+    """Predictions of other models that were added."""
     before: Batch | None = None
     """The batch that this very file was before; nothing was done then."""
 
@@ -120,7 +119,7 @@ def import_verdicts(
 
 def read_answers(
     content: bytes, path: Path, *, annotators: Mapping[str, str] | None = None
-) -> Iterator[Answer | Problem]:
+) -> Iterator[Answer | Opinion | Problem]:
     """Yield what a file says, whichever of the kinds it is.
 
     Raises:
@@ -171,23 +170,23 @@ class _Import:
     taxonomy: Taxonomy
     annotator: str | None
 
-    def done(self, said: Sequence[Answer | Problem]) -> Imported:
-        answers = [answer for answer in said if isinstance(answer, Answer)]
-        _refuse_another_catalog(answers, self.path, self.store)
-        known = _Known.of(answers, self.folder, self.store, self.taxonomy)
+    def done(self, said: Sequence[Answer | Opinion | Problem]) -> Imported:
+        fitting = [one for one in said if not isinstance(one, Problem)]
+        _refuse_another_catalog(fitting, self.path, self.store)
+        known = Known.of(fitting, self.folder, self.store, self.taxonomy)
+        answers = [one for one in fitting if isinstance(one, Answer)]
         checked, strange = _check(answers, known, self.path, self.annotator)
-        problems = [problem for problem in said if isinstance(problem, Problem)] + strange
+        opinions = [one for one in fitting if isinstance(one, Opinion)]
+        thought, odd = new_opinions(opinions, known, self.store)
+        problems = [*(one for one in said if isinstance(one, Problem)), *strange, *odd]
         last = last_words(said_by_people(self.store, undone=True))
         undone = {batch.number for batch in self.store.manifest.batches if batch.undone}
         latest = _latest(checked)
         new = [answer for answer in latest if _is_new(answer, last, undone)]
-        batch = None
-        if new:
-            who = ", ".join(sorted({answer.annotator for answer in new}))
-            what = f"verdicts of {who} in {self.path.name} ({self.digest})"
-            (batch,) = self.store.append({what: {"annotations": _rows(new)}})
+        batch = self._appended(new, thought) if new or thought else None
         majorities, ties = _disagreements(self.store, {(answer.photo, answer.label) for answer in checked})
-        hidden = {last[answer.key][1] for answer in latest if answer not in new and answer.key in last} & undone
+        old = {answer.key for answer in latest} - {answer.key for answer in new}
+        hidden = {last[key][1] for key in old if key in last} & undone
         return Imported(
             batch=batch,
             answers=len(latest),
@@ -197,12 +196,23 @@ class _Import:
             majorities=majorities,
             ties=ties,
             undone=tuple(sorted(hidden)),
+            opinions=len(thought),
         )
 
+    def _appended(self, verdicts: Sequence[Checked], opinions: Sequence[CheckedOpinion]) -> Batch:
+        spoke = {
+            "verdicts": {verdict.annotator for verdict in verdicts},
+            "opinions": {opinion.model for opinion in opinions},
+        }
+        who = " and ".join(f"{what} of {', '.join(sorted(names))}" for what, names in spoke.items() if names)
+        rows = pa.concat_tables([_rows(verdicts), opinion_rows(opinions)]).unify_dictionaries()
+        (batch,) = self.store.append({f"{who} in {self.path.name} ({self.digest})": {"annotations": rows}})
+        return batch
 
-def _refuse_another_catalog(answers: Iterable[Answer], path: Path, store: CatalogStore) -> None:
+
+def _refuse_another_catalog(said: Iterable[Answer | Opinion], path: Path, store: CatalogStore) -> None:
     identity = catalog_identity(store)
-    other = next((answer for answer in answers if answer.catalog and answer.catalog != identity), None)
+    other = next((one for one in said if one.catalog and one.catalog != identity), None)
     if other:
         raise UserError(
             f"{other.place} is about another catalog ({other.catalog:.20}) than {store.folder} ({identity}); "
@@ -210,44 +220,8 @@ def _refuse_another_catalog(answers: Iterable[Answer], path: Path, store: Catalo
         )
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What answers are checked against."""
-
-    tasks: Mapping[str, tuple[str, str, str]]
-    photos: Mapping[str, int]
-    taxonomy: Taxonomy
-
-    @classmethod
-    def of(cls, answers: Iterable[Answer], folder: Path, store: CatalogStore, taxonomy: Taxonomy) -> "_Known":
-        tasks = remembered(folder)
-        wanted = {tasks[answer.task][0] if answer.task in tasks else answer.photo_id for answer in answers}
-        ids = store.table("photos", ["photo_id"])["photo_id"]
-        rows = pc.indices_nonzero(pc.is_in(ids, pa.array(wanted, pa.string())))
-        photos = dict(zip(ids.take(rows).to_pylist(), rows.to_pylist(), strict=True))
-        return cls(tasks, photos, taxonomy)
-
-    def subject(self, answer: Answer) -> Subject | str:
-        """Return the photo and label that an answer is about, or why it is about none."""
-        photo_id, label = answer.photo_id, answer.label
-        if answer.task or not photo_id:
-            if answer.task not in self.tasks:
-                return f"unknown task {answer.task!r:.60}: it was not exported from here"
-            photo_id, label, _ = self.tasks[answer.task]
-            if answer.label and answer.label != label:
-                return (
-                    f"task {answer.task} asks about {label!r}, the row says {answer.label!r:.60}: was a column moved?"
-                )
-        if label not in self.taxonomy.column:
-            near = self.taxonomy.nearest(label)
-            return f"unknown label {label!r:.60}{f', did you mean {near!r}' if near else ''}"
-        if photo_id not in self.photos:
-            return f"unknown photo {photo_id!r:.40}: the catalog does not have it"
-        return self.photos[photo_id], label
-
-
 def _check(
-    answers: Iterable[Answer], known: _Known, path: Path, annotator: str | None
+    answers: Iterable[Answer], known: Known, path: Path, annotator: str | None
 ) -> tuple[list[Checked], list[Problem]]:
     checked, problems = [], []
     for answer in answers:

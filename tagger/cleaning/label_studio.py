@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tagger.atomic import write_text, written_whole
-from tagger.cleaning.answers import Answer, Problem
+from tagger.cleaning.answers import Answer, Opinion, Problem
 from tagger.cleaning.standard import definition_of
 from tagger.cleaning.tasks import VERDICTS, Task, Tasks, name_of
 from tagger.data.taxonomy import Label
@@ -29,16 +29,16 @@ MODEL_VERSION = "tagger, out of fold"
 CONFIG = """<View>
   <Header value="$question"/>
   <Text name="definition" value="$definition"/>
-  <Image name="image" value="$image" maxWidth="900px" zoom="true"/>
   <Choices name="verdict" toName="image" choice="single" showInline="true" required="true">
     <Choice value="present" hotkey="y"/>
     <Choice value="absent" hotkey="n"/>
     <Choice value="unsure" hotkey="u"/>
   </Choices>
   <Text name="evidence" value="$evidence"/>
+  <Image name="image" value="$image" maxWidth="900px" maxHeight="55vh" defaultZoom="fit" zoom="true"/>
 </View>
 """
-"""The labelling interface."""
+"""The labelling interface: all that one needs to answer is above the photo, which may be tall."""
 
 
 def write_project(
@@ -57,7 +57,8 @@ def write_project(
         folder: Where to.
         images: What stands before a photo's path in its address, such as ``/data/local-files/?d=`` or
             ``https://photos.example/``; None puts the photos into the tasks, small.
-        predictions: Whether an answer is suggested. It is quicker, and people then agree with the model more often.
+        predictions: Whether an answer is suggested, but for tasks drawn at random. It is quicker, and people then agree
+            with the model more often.
         side: Longest side of photos that are put into the tasks, pixels.
         workers: Processes that make photos small.
     """
@@ -112,7 +113,7 @@ def as_task(task: Task, catalog: str, *, image: str, prediction: bool) -> dict[s
         "file": visible(task.photo),
         "catalog": catalog,
     }
-    if not prediction:
+    if not prediction or task.suggested is None:
         return {"data": data}
     result = {
         "from_name": "verdict",
@@ -133,8 +134,8 @@ def is_export(tree: Any) -> bool:
 
 def read_export(
     tree: list[Any], name: str, *, annotators: Mapping[str, str] | None = None
-) -> Iterator[Answer | Problem]:
-    """Yield what an export says, JSON or JSON-MIN; predictions, skipped tasks and drafts are no answers.
+) -> Iterator[Answer | Opinion | Problem]:
+    """Yield what an export says, JSON or JSON-MIN; skipped tasks and drafts are no answers, our predictions no news.
 
     Args:
         tree: What the file holds.
@@ -148,6 +149,7 @@ def read_export(
             yield Problem(place, f"expected a task, got {row!r:.80}")
         elif "data" in row or "annotations" in row:
             yield from _annotations(row, place, annotators or {})
+            yield from _predictions(row, place)
         elif "task_id" in row:
             # Without a verdict: nobody has answered.
             if row.get("verdict") is not None:
@@ -172,6 +174,34 @@ def _annotations(task: dict[str, Any], place: str, annotators: Mapping[str, str]
             continue
         by = annotation.get("completed_by")
         yield _answer(data, results[-1]["value"], by=by, stamped=annotation, place=place, names=annotators)
+
+
+def _predictions(task: dict[str, Any], place: str) -> Iterator[Opinion]:
+    """Yield what other models say.
+
+    The Export button gives only numbers of predictions, and in an annotation the one that the annotator was shown; a
+    snapshot may have them whole.
+    """
+    data, annotations, predictions = (task.get(key) or [] for key in ("data", "annotations", "predictions"))
+    if not (isinstance(data, dict) and isinstance(annotations, list) and isinstance(predictions, list)):
+        return
+    shown = [annotation.get("prediction") for annotation in annotations if isinstance(annotation, dict)]
+    for prediction in (*shown, *predictions):
+        if not isinstance(prediction, dict) or prediction.get("model_version") == MODEL_VERSION:
+            continue
+        said = [result["value"].get("choices") for result in prediction.get("result") or [] if _is_verdict(result)]
+        if not said or said[-1] not in (["present"], ["absent"]):
+            continue
+        score = prediction.get("score")
+        yield Opinion(
+            place=place,
+            verdict=said[-1][0],
+            model=" ".join(str(prediction.get("model_version") or "a model of Label Studio").split()),
+            task=str(data.get("task_id", "")),
+            label=str(data.get("label", "")),
+            catalog=str(data.get("catalog", "")),
+            score=score if isinstance(score, int | float) and 0 <= score <= 1 else None,
+        )
 
 
 def _answer(

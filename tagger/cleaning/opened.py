@@ -1,10 +1,12 @@
 """What a step of the cleaning loop works on: a data set, its catalog, and the folder where its cleaning is kept."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -12,11 +14,11 @@ from rich.console import Console
 from tagger.config import as_typed
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import read_taxonomy
 from tagger.prepare import catalog_settings, fill
-from tagger.studies.composing import composed, composing
-from tagger.training.building import build_data
+
+if TYPE_CHECKING:
+    from tagger.data.datamodule import PhotoData
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,18 @@ class Cleaning:
     """What was typed."""
 
     @cached_property
-    def data(self) -> PhotoData:
+    def data(self) -> "PhotoData":
         """The data set as training sees it, with what people decided."""
+        # Not above: what training needs takes seconds to import, and an import of verdicts needs none of it.
+        from tagger.studies.composing import composed, composing
+        from tagger.training.building import build_data
+
         with composing():
             return build_data(composed("train", self.words))
+
+    def command_of(self, verb: str, *words: str) -> str:
+        """Return another command about the same data set, as a person types it."""
+        return shlex.join(["python", "-m", f"tagger.{verb}", *words, *needed_words(self.words)])
 
     def say(self, line: str) -> None:
         """Print a line as it is."""
@@ -72,6 +82,17 @@ def training_words(name: str, words: Sequence[str]) -> list[str]:
     keys = [word.lstrip("+~").partition("=")[0] for word in words]
     ours = [word for word, key in zip(words, keys, strict=True) if key.partition(".")[0] in ("data", "cache")]
     return ours if "data" in keys else [f"data={name}", *ours]
+
+
+def needed_words(words: Sequence[str]) -> list[str]:
+    """Return the words without where the catalog lies, if it lies where it always does.
+
+    Example:
+        >>> needed_words(["data=corel5k", "+data.catalog=catalogs/corel5k"])
+        ['data=corel5k']
+    """
+    usual = {f"+data.catalog=catalogs/{word.partition('=')[2]}" for word in words if word.startswith("data=")}
+    return [word for word in words if word not in usual]
 
 
 def catalog_words(config: DictConfig, prepared: Prepared) -> list[str]:

@@ -4,7 +4,7 @@ It is made of the label system, so that annotators, the card and the queue read 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -89,20 +89,27 @@ def confusable_with(taxonomy: Taxonomy, id_: str, *, measured: Sequence[str] = (
     return tuple(label for label in dict.fromkeys(known) if label != id_)[:MOST_CONFUSABLE]
 
 
-def examples_of(catalog: Catalog, *, count: int = 6, seed: int = 0) -> dict[str, Examples]:
+def examples_of(
+    catalog: Catalog, *, count: int = 6, seed: int = 0, without: Mapping[str, Collection[str]] | None = None
+) -> dict[str, Examples]:
     """Return photos of every label, drawn at random, of present and of absent ones ``count`` each where there are.
 
     Args:
         catalog: What training sees, people's verdicts included.
         count: Photos of each kind.
         seed: Decides which.
+        without: Ids of photos that are no examples of a label, such as those that are asked about, by label.
     """
     rng = np.random.default_rng(seed)
     columns = catalog.states.tocsc()
     found = {}
+    row = {id_: number for number, id_ in enumerate(catalog.photos["photo_id"].to_pylist())} if without else {}
     for column, label in enumerate(catalog.taxonomy.ids):
         own = slice(columns.indptr[column], columns.indptr[column + 1])
         rows, values = columns.indices[own], columns.data[own]
+        if without and without.get(label):
+            left = ~np.isin(rows, [row[id_] for id_ in without[label] if id_ in row])
+            rows, values = rows[left], values[left]
         drawn = {value: _drawn(rows[values == value], count, rng) for value in (PRESENT, ABSENT)}
         present, absent = (tuple(catalog.place(int(row)) for row in drawn[value]) for value in (PRESENT, ABSENT))
         found[label] = Examples(present, absent)

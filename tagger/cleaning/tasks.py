@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tagger.atomic import written_whole
-from tagger.cleaning.queue_table import MISSING
+from tagger.cleaning.queue_table import MISSING, MISTAKEN
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.storage import location
 from tagger.data.taxonomy import Label, Taxonomy
@@ -21,8 +21,18 @@ from tagger.errors import UserError
 VERDICTS = ("present", "absent", "unsure")
 """What an annotator may answer."""
 
-SENT = ("task_id", "photo_id", "label", "kind")
-"""What is remembered of a task that was sent out."""
+SUGGESTED = {MISSING: "present", MISTAKEN: "absent"}
+"""What the evidence suggests, by kind. Of the other kinds, drawn at random, annotators are told nothing."""
+
+
+class Sent(NamedTuple):
+    """What is remembered of a task that was sent out."""
+
+    photo_id: str
+    label: str
+    kind: str
+    state: int | None
+    """PRESENT, ABSENT or UNKNOWN as it was then; None if the queue does not tell."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,12 @@ class Task:
     """Where the photo lies: a path or a URL."""
     label: Label
     kind: str
-    suggested: str
-    """present or absent: what the evidence suggests."""
+    suggested: str | None
+    """present or absent: what the evidence suggests; None of tasks drawn at random."""
     score: float | None
     """What the model gives the label, out of fold, 0..1."""
     evidence: tuple[str, ...]
-    """What is known, for people, a line each."""
+    """What is known, for people, a line each; nothing of tasks drawn at random."""
     overlap: int
     """Annotators wanted."""
 
@@ -92,9 +102,9 @@ class Tasks:
                 photo=location(row["root"], row["path"]),
                 label=self.taxonomy.labels[self.taxonomy.column[row["label"]]],
                 kind=row["kind"],
-                suggested="present" if row["kind"] == MISSING else "absent",
+                suggested=SUGGESTED.get(row["kind"]),
                 score=row["score"],
-                evidence=tuple(evidence(row)),
+                evidence=tuple(evidence(row)) if row["kind"] in SUGGESTED else (),
                 overlap=row["overlap"] or 1,
             )
 
@@ -145,22 +155,20 @@ def remember(tasks: Tasks, folder: Path) -> None:
     sent = folder / "sent"
     sent.mkdir(parents=True, exist_ok=True)
     with written_whole(sent / f"{tasks.id}.parquet") as file:
-        pq.write_table(tasks.queue.select(list(SENT)), file, compression="zstd")
+        pq.write_table(tasks.queue.select(["task_id", *Sent._fields]), file, compression="zstd")
 
 
-def remembered(folder: Path) -> dict[str, tuple[str, str, str]]:
-    """Return photo id, label and kind of every task that was ever sent out from a folder, by task id.
+def remembered(folder: Path) -> dict[str, Sent]:
+    """Return every task that was ever sent out from a folder, by task id; of one sent twice, as it was the last time.
 
     Raises:
         UserError: If a note is damaged.
     """
-    found: dict[str, tuple[str, str, str]] = {}
-    for path in sorted((folder / "sent").glob("*.parquet")):
+    found: dict[str, Sent] = {}
+    for path in sorted((folder / "sent").glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns):
         try:
-            notes = pq.ParquetFile(path).read(columns=list(SENT))
-        except (OSError, ValueError) as error:
+            notes = pq.ParquetFile(path).read().select(["task_id", *Sent._fields])
+        except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({error}); remove it and export its tasks again") from error
-        found |= {
-            id_: (photo, label, kind) for id_, photo, label, kind in zip(*notes.to_pydict().values(), strict=True)
-        }
+        found |= {id_: Sent(*told) for id_, *told in zip(*notes.to_pydict().values(), strict=True)}
     return found

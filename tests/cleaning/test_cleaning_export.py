@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tagger.cleaning.queue_table import QUEUE_SCHEMA, read_queue, write_queue
-from tagger.cleaning.tasks import remembered
+from tagger.cleaning.tasks import Sent, remembered
 from tagger.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_every_task_that_ever_went_out_is_remembered(
     assert (sent.tasks, sent.labels) == (7, 3)
     assert sent.standard.is_file()
     assert list(remembered(cleaning)) == ids
-    assert remembered(cleaning)[ids[2]] == (f"{2:032x}", "cat", "missing")
+    assert remembered(cleaning)[ids[2]] == Sent(f"{2:032x}", "cat", "missing", 0)
     (note,) = (cleaning / "sent").iterdir()
     assert export("csv").path == sent.path, "the same tasks have the same name"
     note.write_bytes(b"cut")

@@ -145,7 +145,7 @@ def test_a_label_that_is_no_more_and_a_photo_that_is_not_there_are_named(
 
     notes = {"task_id": ["a" * 16, "b" * 16], "photo_id": [f"{0:032x}", "f" * 32], "label": ["dogs", "dog"]}
     answered("ann.csv", {})
-    pq.write_table(pa.table(notes | {"kind": ["missing"] * 2}), cleaning / "sent" / "more.parquet")
+    pq.write_table(pa.table(notes | {"kind": ["missing"] * 2, "state": [0] * 2}), cleaning / "sent" / "more.parquet")
     path = cleaning / "more.csv"
     path.write_text(f"task_id,verdict,annotator\n{'a' * 16},yes,ann\n{'b' * 16},yes,ann\n")
     assert [problem.reason for problem in take(path).problems] == [

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -16,7 +17,10 @@ from tagger.cleaning.answers import Answer, Problem
 from tagger.cleaning.importing import Imported
 from tagger.cleaning.label_studio import read_export
 from tagger.cleaning.people import said_by_people
+from tagger.data.catalog.prepared import view
 from tagger.data.catalog.store import CatalogStore
+from tagger.data.taxonomy import Taxonomy
+from tagger.errors import UserError
 
 Export = Callable[..., Any]
 
@@ -124,6 +128,67 @@ def test_json_min_says_the_same(tasks: list[dict[str, Any]], take: Callable[...,
     assert take(tmp_path / "json.json").added == 7
     done = take(tmp_path / "min.json")
     assert (done.added, done.known) == (0, 7)
+
+
+def predicted(verdict: str, model: str | None, score: Any = 0.75) -> dict[str, Any]:
+    return {"model_version": model, "score": score, "result": [CHOICE | {"value": {"choices": [verdict]}}]}
+
+
+def test_predictions_of_other_models_are_kept_as_opinions_that_never_count(
+    tasks: list[dict[str, Any]],
+    take: Callable[..., Imported],
+    store: CatalogStore,
+    taxonomy: Taxonomy,
+    tmp_path: Path,
+) -> None:
+    other = [
+        [predicted("absent", "dogs 2"), *tasks[0]["predictions"]],
+        [predicted("present", None, score=7)],
+        [predicted("unsure", "dogs 2"), 12],
+        [predicted("absent", "ours")],
+    ]
+    exported = [task | {"annotations": [], "predictions": some} for task, some in zip(tasks, other, strict=False)]
+    exported[0]["annotations"] = [annotation("present")]
+    path = tmp_path / "project.json"
+    path.write_text(json.dumps(exported))
+    done = take(path)
+    assert (done.added, done.opinions) == (1, 2)
+    assert done.batch is not None
+    assert done.batch.what.startswith("verdicts of label_studio 1 and opinions of a model of Label Studio, dogs 2 in ")
+    (problem,) = done.problems
+    assert problem.reason == "a model called 'ours' would be taken for the source of that name: rename it"
+    said = CatalogStore(store.folder).table("annotations").slice(6).to_pylist()
+    assert [(row["photo"], row["value"], row["origin"], row["source"], row["score"]) for row in said] == [
+        (0, 1, "human", None, None),
+        (0, -1, "model", "dogs 2", 0.75),
+        (1, 1, "model", "a model of Label Studio", None),
+    ]
+    held = view(CatalogStore(store.folder), taxonomy, roots={"ours": "."}, complete=False)
+    assert held.states[:, [taxonomy.column["dog"]]].toarray()[:, 0].tolist() == [1] * 6
+    # Known opinions are no news; another score is.
+    path.write_text(json.dumps(exported, indent=1))
+    assert take(path).batch is None
+    exported[0]["predictions"][0]["score"] = 0.5
+    path.write_text(json.dumps(exported))
+    assert take(path).opinions == 1
+
+
+def test_predictions_of_another_catalog_are_refused(
+    tasks: list[dict[str, Any]], take: Callable[..., Imported], tmp_path: Path
+) -> None:
+    tasks[0]["data"]["catalog"] = "0" * 16
+    path = tmp_path / "project.json"
+    path.write_text(json.dumps([tasks[0] | {"annotations": [], "predictions": [predicted("absent", "dogs 2")]}]))
+    with pytest.raises(UserError, match="is about another catalog"):
+        take(path)
+
+
+@pytest.mark.parametrize("kind", ["sample", "again"])
+def test_of_tasks_drawn_at_random_nothing_is_suggested(export: Export, queue: pa.Table, kind: str) -> None:
+    drawn = queue.set_column(queue.column_names.index("kind"), "kind", pa.array([kind] * len(queue)))
+    written = json.loads((export("label_studio", queue=drawn).path / "tasks.json").read_text(encoding="utf-8"))
+    assert not [task for task in written if "predictions" in task]
+    assert {task["data"]["evidence"] for task in written} == {""}
 
 
 @pytest.mark.parametrize(
