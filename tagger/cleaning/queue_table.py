@@ -16,6 +16,9 @@ QUEUE = "queue.parquet"
 MISSING, MISTAKEN = "missing", "mistaken"
 """Kinds of tasks: a label that may be on the photo though nobody says so, and one that may not be though it is said."""
 
+SAMPLE, AGAIN = "sample", "again"
+"""Kinds of tasks that suggest nothing: drawn at random from the test fold, and from what people have decided."""
+
 QUEUE_SCHEMA = pa.schema(
     {
         "task_id": pa.string(),  # 16 hex digits, see task_id
@@ -23,7 +26,7 @@ QUEUE_SCHEMA = pa.schema(
         "root": pa.string(),  # folder or URL that the path is relative to
         "path": pa.string(),
         "label": pa.string(),  # the label's id
-        "kind": pa.string(),  # missing | mistaken
+        "kind": pa.string(),  # missing | mistaken | sample | again
         "state": pa.int8(),  # PRESENT, ABSENT or UNKNOWN, as it is now
         "said_by": pa.string(),  # who says so, or who says what where they disagree; "" if nobody
         "score": pa.float32(),  # out of fold, 0..1
