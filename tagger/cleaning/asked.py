@@ -1,4 +1,4 @@
-"""Every question that was ever sent out to people."""
+"""Every question that was ever sent out to people, or waits in the queue."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tagger.cleaning.queue_table import read_queue
 from tagger.data.catalog.store import CatalogStore
 from tagger.errors import UserError
 
@@ -15,17 +16,20 @@ Subject = tuple[int, str]
 """Row of a photo in the table ``photos``, and a label's id."""
 
 
-def asked(folder: Path, store: CatalogStore) -> dict[str, set[Subject]]:
+def asked(folder: Path, store: CatalogStore, *, waiting: bool = False) -> dict[str, set[Subject]]:
     """Return the photos and labels that people were asked about, by kind of task; of photos that the catalog has.
 
     Args:
         folder: Of the data set's cleaning; ``sent`` in it notes what was sent out.
         store: The catalog.
+        waiting: Whether what is in the queue and was not sent out is among them.
 
     Raises:
         UserError: If a note is damaged.
     """
     notes = [_note(path) for path in sorted((folder / "sent").glob("*.parquet"))]
+    if waiting and (folder / "queue.parquet").is_file():
+        notes.append(read_queue(folder / "queue.parquet").select(COLUMNS))
     if not notes:
         return {}
     table = pa.concat_tables(notes)
