@@ -55,7 +55,8 @@ def measure_fold_noise(
     looked_at = sorted(looked_at, key=lambda one: -one.batch)[:enough]
     decided = [one for one in said.made if one.photo in place]
     pairs = np.array([(fold[place[one.photo]], taxonomy.column[one.label]) for one in decided]).T
-    undecided = parts_of_fold(states, fold, unknown=unknown, decided=(pairs[0], pairs[1]))
+    closed = csr_array((np.ones(len(decided), dtype=np.int8), (pairs[0], pairs[1])), shape=states.shape)
+    undecided = parts_of_fold(states, fold, unknown=unknown, closed=closed)
     present, absent = (
         _part(
             "present" if is_present else "absent",

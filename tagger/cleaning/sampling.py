@@ -14,7 +14,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 def sampled(
-    states: csr_array, rows: np.ndarray, *, count: int, unknown: np.ndarray, decided: Pairs, seed: int = 0
+    states: csr_array, rows: np.ndarray, *, count: int, unknown: np.ndarray, closed: csr_array, seed: int = 0
 ) -> Pairs:
     """Draw pairs at random: half of them labels said to be on the photo, half of them labels that count as absent.
 
@@ -26,7 +26,7 @@ def sampled(
         count: Pairs wanted; where one half has too few the other gives more.
         unknown: What an unknown label of each of these photos weighs as a negative, (rows,); where it weighs nothing it
             is not drawn.
-        decided: Pairs that people have decided: they are not drawn.
+        closed: Stored where people have decided, (photos, labels): not drawn.
         seed: Decides which.
 
     Returns:
@@ -34,13 +34,13 @@ def sampled(
 
     Example:
         >>> states = csr_array(np.array([[1, 1, 0, -1], [1, 0, 0, 0]], dtype=np.int8))
-        >>> nobody = (np.array([], dtype=int), np.array([], dtype=int))
-        >>> photos, labels = sampled(states, np.array([0]), count=3, unknown=np.array([1.0]), decided=nobody)
+        >>> nobody = csr_array((2, 4), dtype=np.int8)
+        >>> photos, labels = sampled(states, np.array([0]), count=3, unknown=np.array([1.0]), closed=nobody)
         >>> photos.tolist(), sorted(labels.tolist())[:2]
         ([0, 0, 0], [0, 1])
     """
     rng = np.random.default_rng(seed)
-    present, absent = parts_of_fold(states, rows, unknown=unknown, decided=decided)
+    present, absent = parts_of_fold(states, rows, unknown=unknown, closed=closed)
     on, off = np.flatnonzero(present), np.flatnonzero(absent)
     half = min(len(on), max(count - count // 2, count - len(off)))
     drawn = np.concatenate([_some(on, half, rng), _some(off, min(len(off), count - half), rng)])
@@ -49,7 +49,7 @@ def sampled(
 
 
 def parts_of_fold(
-    states: csr_array, rows: np.ndarray, *, unknown: np.ndarray, decided: Pairs
+    states: csr_array, rows: np.ndarray, *, unknown: np.ndarray, closed: csr_array
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where nobody has decided yet: labels said to be on these photos, and those that count as absent.
 
@@ -57,12 +57,8 @@ def parts_of_fold(
     """
     dense = states[rows].toarray()
     absent = (dense == ABSENT) | ((dense != PRESENT) & (unknown[:, None] > 0))
-    is_decided = np.zeros(dense.shape, dtype=bool)
-    place = np.full(states.shape[0], -1)
-    place[rows] = np.arange(len(rows))
-    here = place[decided[0]] >= 0
-    is_decided[place[decided[0][here]], decided[1][here]] = True
-    return (dense == PRESENT) & ~is_decided, absent & ~is_decided
+    is_open = closed[rows].toarray() == 0
+    return (dense == PRESENT) & is_open, absent & is_open
 
 
 def asked_again(decided: Pairs, *, count: int, seed: int = 0) -> Pairs:

@@ -116,8 +116,8 @@ def test_the_bound_is_seldom_too_low():
         wrong = rng.random(truth.shape) < np.where(truth == PRESENT, 0.04, 0.01)
         said = np.where(wrong, -truth, truth)
         labels = Taxonomy("many", tuple(Label(f"label{number}", {}) for number in range(20)))
-        nobody = (np.array([], dtype=int), np.array([], dtype=int))
-        drawn = sampled(csr_array(said), rows, count=400, unknown=np.ones(300), decided=nobody, seed=seed)
+        nobody = csr_array(said.shape, dtype=np.int8)
+        drawn = sampled(csr_array(said), rows, count=400, unknown=np.ones(300), closed=nobody, seed=seed)
         after = said.copy()
         after[drawn] = truth[drawn]
         made = tuple(

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.sampling import Pairs, asked_again, sampled
 
-NOBODY: Pairs = (np.array([], dtype=np.int64), np.array([], dtype=np.int64))
+NOBODY = csr_array((100, 20), dtype=np.int8)
 
 
 def pairs(drawn: Pairs) -> list[tuple[int, int]]:
@@ -31,8 +31,10 @@ def test_laws_of_the_draw(count: int, seed: int, said: list[tuple[int, int]]):
     rng = np.random.default_rng(seed)
     dense = rng.choice([1, -1, 0], p=[0.2, 0.2, 0.6], size=(30, 6)).astype(np.int8)
     rows, unknown = np.arange(3, 30, 3), rng.choice([0.0, 0.3, 1.0], size=9)
-    decided = (np.array([photo for photo, _ in said], dtype=int), np.array([label for _, label in said], dtype=int))
-    drawn = pairs(sampled(csr_array(dense), rows, count=count, unknown=unknown, decided=decided, seed=seed))
+    closed = np.zeros_like(dense)
+    for pair in said:
+        closed[pair] = 1
+    drawn = pairs(sampled(csr_array(dense), rows, count=count, unknown=unknown, closed=csr_array(closed), seed=seed))
     weight = dict(zip(rows.tolist(), unknown.tolist(), strict=True))
     able = {
         (row, label)
@@ -49,7 +51,7 @@ def test_laws_of_the_draw(count: int, seed: int, said: list[tuple[int, int]]):
 
 
 def test_half_is_present_and_the_order_is_random(states: csr_array):
-    drawn = pairs(sampled(states, np.arange(50), count=60, unknown=np.ones(50), decided=NOBODY))
+    drawn = pairs(sampled(states, np.arange(50), count=60, unknown=np.ones(50), closed=NOBODY))
     is_present = [states.toarray()[pair] == 1 for pair in drawn]
     assert sum(is_present) == 30
     assert 5 < sum(is_present[:30]) < 25, "who answers the first thirty has looked at both kinds"
@@ -57,7 +59,7 @@ def test_half_is_present_and_the_order_is_random(states: csr_array):
 
 def test_another_seed_draws_other_pairs_and_the_same_seed_the_same(states: csr_array):
     first, again, other = (
-        pairs(sampled(states, np.arange(50), count=60, unknown=np.ones(50), decided=NOBODY, seed=seed))
+        pairs(sampled(states, np.arange(50), count=60, unknown=np.ones(50), closed=NOBODY, seed=seed))
         for seed in (1, 1, 2)
     )
     assert first == again
@@ -68,7 +70,7 @@ def test_every_pair_is_as_likely(states: csr_array):
     """Chi-squared would say the same: 200 draws of 20 of the present ones, each pair's count binomial."""
     rows, times = np.arange(100), np.zeros((100, 20))
     for seed in range(200):
-        np.add.at(times, sampled(states, rows, count=40, unknown=np.ones(100), decided=NOBODY, seed=seed), 1)
+        np.add.at(times, sampled(states, rows, count=40, unknown=np.ones(100), closed=NOBODY, seed=seed), 1)
     present = times[states.toarray() == 1]
     p = 20 / len(present)
     assert abs(present.mean() - 200 * p) < 1e-9
@@ -79,5 +81,5 @@ def test_pairs_asked_again_are_those_of_one_person():
     decided = (np.array([1, 1, 2, 3, 4]), np.array([0, 0, 0, 1, 1]))
     assert sorted(pairs(asked_again(decided, count=10))) == [(2, 0), (3, 1), (4, 1)]
     assert len(pairs(asked_again(decided, count=2))) == 2
-    assert pairs(asked_again(NOBODY, count=5)) == []
+    assert pairs(asked_again((np.array([], dtype=int), np.array([], dtype=int)), count=5)) == []
     assert {pairs(asked_again(decided, count=1, seed=seed))[0] for seed in range(20)} == {(2, 0), (3, 1), (4, 1)}
