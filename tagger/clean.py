@@ -13,7 +13,7 @@ from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tracking.quiet import quieten
 
-STEPS = ("score", "labels", "queue")
+STEPS = ("score", "labels", "queue", "report")
 """In the order in which they are done; each is ``run`` of a module in ``tagger.cleaning.steps``."""
 
 

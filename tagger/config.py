@@ -177,6 +177,7 @@ class CleanConfig:
     overlap: float = MISSING
     decided: bool = MISSING
     neighbours: bool = MISSING
+    judges: list[str] = MISSING
     shown: int = MISSING
     cache: str = MISSING
 

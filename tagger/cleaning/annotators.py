@@ -22,8 +22,8 @@ class Annotator:
     unsure: int
     """Of them, answers that they could not say."""
     right: Share
-    """Of the others, those that are as the experts say, or without experts as most others say."""
-    is_expert: bool
+    """Of the others, those that are as the judges say, or without judges as most others say."""
+    is_judge: bool
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Annotators:
     people: tuple[Annotator, ...]
     """Those with the most answers first."""
     together: Share
-    """Of the answers of all who are no experts."""
-    by_experts: bool
-    """Whether experts say what is right; else it is what most others say, who may be wrong, too."""
+    """Of the answers of all who are no judges."""
+    by_judges: bool
+    """Whether judges say what is right; else it is what most others say, who may be wrong, too."""
     agreement: Agreement
 
 
@@ -47,39 +47,39 @@ def answers_of(store: CatalogStore) -> dict[str, dict[Key, int]]:
     return found
 
 
-def annotators(answers: Answers, *, experts: Collection[str] = ()) -> Annotators:
+def annotators(answers: Answers, *, judges: Collection[str] = ()) -> Annotators:
     """Return how far every annotator can be trusted.
 
     Answers that somebody could not say are neither right nor wrong.
 
     Args:
         answers: By annotator, photo and label.
-        experts: Annotators whose answers count as right; where they disagree, what most of them say.
+        judges: Annotators whose answers count as right; where they disagree, what most of them say.
 
     Example:
         >>> said = {"ann": {(0, "dog"): 1, (1, "dog"): 1}, "ben": {(0, "dog"): 1, (1, "dog"): -1}}
-        >>> found = annotators(said, experts=["ann"])
-        >>> [(one.name, one.right.share) for one in found.people if not one.is_expert]
+        >>> found = annotators(said, judges=["ann"])
+        >>> [(one.name, one.right.share) for one in found.people if not one.is_judge]
         [('ben', 0.5)]
     """
     decided = {who: {key: value for key, value in own.items() if value} for who, own in answers.items()}
-    judges = {who: own for who, own in decided.items() if who in experts} or decided
+    asked = {who: own for who, own in decided.items() if who in judges} or decided
     people = [
         Annotator(
             name=who,
             answers=len(answers[who]),
             unsure=len(answers[who]) - len(own),
-            right=accuracy(own, _most(other for judge, other in judges.items() if judge != who)),
-            is_expert=who in experts,
+            right=accuracy(own, _most(other for judge, other in asked.items() if judge != who)),
+            is_judge=who in judges,
         )
         for who, own in decided.items()
     ]
-    judged = [one.right for one in people if not one.is_expert]
+    judged = [one.right for one in people if not one.is_judge]
     right, of = sum(share.right for share in judged), sum(share.of for share in judged)
     return Annotators(
         people=tuple(sorted(people, key=lambda one: (-one.answers, one.name))),
         together=wilson_interval(right, of),
-        by_experts=judges is not decided,
+        by_judges=asked is not decided,
         agreement=agreement(answers),
     )
 

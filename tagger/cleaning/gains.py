@@ -3,6 +3,7 @@
 All scorings are measured out of fold on the same photos and the same annotations, so only the models differ.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ class LabelGain:
     """What cleaning bought a label."""
 
     label: str
+    decided: int
+    """Photos on which people have decided it."""
     before: float
     """AP of the first scoring that was kept."""
     after: float
@@ -53,7 +56,7 @@ class Gains:
     points: tuple[Point, ...]
     """The oldest first; with a single one nothing can be said yet."""
     labels: tuple[LabelGain, ...]
-    """Those of which anything is decided and that have an AP; the most gained first."""
+    """Those of which anything is decided and that have an AP; the most decided first."""
     photos: int
     """That every scoring has scored."""
     same_training: bool
@@ -97,7 +100,7 @@ def gains(
         for scores, ap in zip(kept, measured, strict=True)
     ]
     words = {tuple(scores.facts.get("words", ())) for scores in kept}
-    return Gains(tuple(points), _labels(measured, cleaned, catalog.taxonomy), len(common), len(words) == 1)
+    return Gains(tuple(points), _labels(measured, made, catalog.taxonomy), len(common), len(words) == 1)
 
 
 def _ap(values: Floats, states: torch.Tensor, kinds: torch.Tensor, unknown: Weighing) -> Floats:
@@ -111,13 +114,14 @@ def _decided_by(scores: Scores, made: Sequence[Decision]) -> int:
     return sum(one.batch in known for one in made)
 
 
-def _labels(measured: Sequence[Floats], cleaned: np.ndarray, taxonomy: Taxonomy) -> tuple[LabelGain, ...]:
+def _labels(measured: Sequence[Floats], made: Sequence[Decision], taxonomy: Taxonomy) -> tuple[LabelGain, ...]:
     first, last = measured[0], measured[-1]
     found = [
-        LabelGain(taxonomy.ids[column], float(first[column]), float(last[column]))
-        for column in np.flatnonzero(cleaned & np.isfinite(first))
+        LabelGain(label, decided, float(first[column]), float(last[column]))
+        for label, decided in Counter(one.label for one in made).items()
+        if np.isfinite(first[column := taxonomy.column[label]])
     ]
-    return tuple(sorted(found, key=lambda one: (one.before - one.after, one.label)))
+    return tuple(sorted(found, key=lambda one: (-one.decided, one.label)))
 
 
 def _mean(ap: Floats) -> float | None:

@@ -157,6 +157,10 @@ def test_it_is_kept_in_the_catalogs_folder(tmp_path: Path):
     assert read_fold_noise(tmp_path) == noise()
     told = json.loads((tmp_path / "test_noise.json").read_text())
     assert (told["looked_at"], told["wrong"], told["is_under_limit"]) == (400, 1, True)
+    # The verdicts were undone.
+    write_fold_noise(tmp_path, None)
+    assert read_fold_noise(tmp_path) is None
+    write_fold_noise(tmp_path, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"share": 0.1}', '{"present": {"sise": 1}}'])

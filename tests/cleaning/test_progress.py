@@ -78,13 +78,13 @@ def answers(**people: str) -> dict[str, dict[tuple[int, str], int]]:
 
 
 def test_annotators_are_measured_by_the_experts():
-    found = annotators(answers(ann="yynnyu", ben="yyyy--", eve="yynn-n"), experts=["eve"])
+    found = annotators(answers(ann="yynnyu", ben="yyyy--", eve="yynn-n"), judges=["eve"])
     people = {one.name: one for one in found.people}
-    assert found.by_experts
+    assert found.by_judges
     assert (people["ann"].right.right, people["ann"].right.of, people["ann"].unsure) == (4, 4, 1)
     assert (people["ben"].right.right, people["ben"].right.of) == (2, 4)
-    assert people["eve"].is_expert
-    assert people["eve"].right.of == 0, "nobody else is an expert"
+    assert people["eve"].is_judge
+    assert people["eve"].right.of == 0, "nobody else is an judge"
     assert (found.together.right, found.together.of) == (6, 8)
     assert found.agreement.pairs["ann", "ben"] == (pytest.approx(0.0), 4)
 
@@ -92,7 +92,7 @@ def test_annotators_are_measured_by_the_experts():
 def test_without_experts_what_most_others_say_is_right():
     found = annotators(answers(ann="yyy", ben="yyn", eve="yn-"))
     people = {one.name: one for one in found.people}
-    assert not found.by_experts
+    assert not found.by_judges
     # Of the second photo ben and eve disagree: it tells nothing of ann.
     assert (people["ann"].right.right, people["ann"].right.of) == (1, 2)
     assert (people["eve"].right.right, people["eve"].right.of) == (1, 2)

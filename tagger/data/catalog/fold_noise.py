@@ -75,8 +75,11 @@ class FoldNoise:
         return self.present.wrong + self.absent.wrong
 
 
-def write_fold_noise(folder: Path, noise: FoldNoise) -> None:
-    """Write ``test_noise.json`` into a catalog's folder."""
+def write_fold_noise(folder: Path, noise: FoldNoise | None) -> None:
+    """Write ``test_noise.json`` into a catalog's folder; where nothing is measured, or no longer, there is none."""
+    if noise is None:
+        (folder / FILE).unlink(missing_ok=True)
+        return
     told = asdict(noise) | {"looked_at": noise.looked_at, "wrong": noise.wrong, "is_under_limit": noise.is_under_limit}
     write_text(folder / FILE, json.dumps(told, indent=1))
 
