@@ -185,6 +185,7 @@ class CleanConfig:
     annotator: str | None = None
     # Not dict[str, str]: Label Studio has numbers for annotators
     annotators: Any = None
+    judges: list[str] = MISSING
     shown: int = MISSING
     cache: str = MISSING
 
