@@ -175,6 +175,9 @@ class CleanConfig:
     rank: str = MISSING
     noise: float = MISSING
     overlap: float = MISSING
+    sample: int = MISSING
+    again: int = MISSING
+    sample_seed: int = MISSING
     decided: bool = MISSING
     neighbours: bool = MISSING
     to: str = MISSING

@@ -100,6 +100,12 @@ def the_queue_is_made(data: list[str], folder: Path):
     assert {row["said_by"] for row in queue} == {"colours"}
     assert all(row["neighbours"] is not None for row in queue), "the features are kept"
     assert 0 < sum(row["overlap"] == 2 for row in queue) < 30
+    drawn = clean("step=queue", "kinds=[]", "sample=3", *data, cwd=folder)
+    assert drawn.returncode == 0, drawn.stderr
+    queue = read_queue(folder / "cleaning" / "folder" / "queue.parquet").to_pylist()
+    assert [(row["kind"], row["score"], row["said_by"]) for row in queue] == [("sample", None, "")] * 3
+    early = clean("step=queue", "kinds=[]", "again=3", *data, cwd=folder)
+    assert "nobody has decided anything yet" in early.stderr
     # Nine turns said the same of every label: no label is dirty.
     none = clean("step=queue", *data, "below=50", cwd=folder)
     assert none.returncode == 1
@@ -112,5 +118,5 @@ def the_queue_is_made(data: list[str], folder: Path):
 def test_a_step_that_is_not_there_is_named(tmp_path: Path):
     done = clean("step=sweep", cwd=tmp_path)
     assert done.returncode == 1
-    assert "step=sweep: there is no such step; the steps are score, labels, queue, export, import, report" in done.stderr
+    assert "step=sweep: there is no such step; the steps are score, labels, queue, export," in done.stderr
     assert list(tmp_path.iterdir()) == [], "nothing was prepared"
