@@ -23,7 +23,9 @@ def queue_summary(queue: pa.Table, *, shown: int) -> Table:
     asked = judged.group_by(["label", "kind"]).aggregate([("task_id", "count"), ("wrong", "sum"), ("open", "sum")])
     asked = asked.sort_by([("task_id_count", "descending"), ("label", "ascending"), ("kind", "ascending")])
     kinds = pc.value_counts(queue["kind"]).to_pylist()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left", show_header=len(asked) > 0
+    )
     table.title = ", ".join(f"{kind['counts']:,} {kind['values']}" for kind in kinds) or "nothing to ask"
     table.add_column("label", overflow="fold", min_width=16)
     table.add_column("kind", no_wrap=True)
