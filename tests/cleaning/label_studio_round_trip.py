@@ -52,6 +52,7 @@ def main(url: str, token: str, folder: Path, out: Path) -> None:
         "tasks": imported.task_count,
         "predictions": imported.prediction_count,
         "evidence": [task.data["evidence"] for task in tasks],
+        "overlap": sorted(task.overlap for task in tasks),
         "bob": bob.id,
     }
     print(json.dumps(told))
