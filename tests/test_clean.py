@@ -112,5 +112,7 @@ def the_queue_is_made(data: list[str], folder: Path):
 def test_a_step_that_is_not_there_is_named(tmp_path: Path):
     done = clean("step=sweep", cwd=tmp_path)
     assert done.returncode == 1
-    assert "step=sweep: there is no such step; the steps are score, labels, queue, export, import, report" in done.stderr
+    assert (
+        "step=sweep: there is no such step; the steps are score, labels, queue, export, import, report" in done.stderr
+    )
     assert list(tmp_path.iterdir()) == [], "nothing was prepared"
