@@ -35,7 +35,7 @@ class Change:
     """present, absent or unknown."""
     after: str
     people: dict[str, str]
-    """Who says what."""
+    """Who says what: present, absent or unsure."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _changes(
             label=one.label,
             before=WORDS[one.before],
             after=WORDS[one.value],
-            people={who: WORDS[value] for who, value in one.people.items()},
+            people={who: WORDS[value] if value else "unsure" for who, value in one.people.items()},
         )
         for one in changed
     ]
