@@ -14,7 +14,7 @@ from tagger.config import needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tracking.quiet import quieten
 
-STEPS = ("score", "labels", "queue", "export", "import")
+STEPS = ("score", "labels", "queue", "export", "import", "report")
 """In the order in which they are done; each is ``run`` of a module in ``tagger.cleaning.steps``."""
 
 

@@ -175,6 +175,9 @@ class CleanConfig:
     rank: str = MISSING
     noise: float = MISSING
     overlap: float = MISSING
+    sample: int = MISSING
+    again: int = MISSING
+    sample_seed: int = MISSING
     decided: bool = MISSING
     neighbours: bool = MISSING
     to: str = MISSING
@@ -185,6 +188,7 @@ class CleanConfig:
     annotator: str | None = None
     # Not dict[str, str]: Label Studio has numbers for annotators
     annotators: Any = None
+    judges: list[str] = MISSING
     shown: int = MISSING
     cache: str = MISSING
 

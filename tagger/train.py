@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import tagger.config  # noqa: F401 - registers the typed root of conf/train.yaml
+from tagger.data.catalog.fold_noise import noise_figures
 from tagger.data.datamodule import PhotoData
 from tagger.data.replication import plan_tables
 from tagger.errors import shown_plainly
@@ -59,7 +60,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     experts = instantiate(config.experts).divide(data.taxonomy)
     module, looking = assemble(config, data, experts=len(experts))
-    facts = run_facts(config, data)
+    facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.catalog.fingerprint)
     logger = build_logger(config, run, facts)
     thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
@@ -85,6 +86,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 chosen_figures(fusing.choices, unmapped)
                 | expert_figures(trained)
                 | audit_figures(audit.effects or [])
+                | noise
                 | {
                     "val/map": val_map,
                     "seconds/fit": fit_seconds,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tagger.data.catalog import CatalogStore
+from tagger.data.catalog.fold_noise import FoldNoise, Part, write_fold_noise
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
 
@@ -105,6 +106,8 @@ def test_two_sources_become_one_catalog_with_a_card_that_trains(prepare: Prepare
     assert again.returncode == 0, again.stderr
     assert CatalogStore(store.folder).manifest.rows == store.manifest.rows
 
+    parts = Part(100, 0, 20, 1, 0.05, 0.2), Part(900, 0, 20, 0, 0.0, 0.04)
+    write_fold_noise(store.folder, FoldNoise(0.005, 0.056, *parts, 0, "2026-01-01", "before"))
     small = ["network=timm", "network.backbone=test_efficientnet", "network.weights=null", "data.size=32"]
     trained = prepare(*small, "logger=csv", "trainer.max_epochs=1", "name=pets", verb="train")
     assert trained.returncode == 0, trained.stderr
@@ -113,6 +116,12 @@ def test_two_sources_become_one_catalog_with_a_card_that_trains(prepare: Prepare
     photos = sum(figures[f"states/{part}_photos"] for part in ("train", "val", "test"))
     assert photos == 70
     assert 0 < figures["states/unknown_weight"] < 1, "half the photos ignore what is unknown, half do not"
+    assert figures["test_noise/present_high"] == 0.2
+    warning = (
+        "up to 20.0 % may be wrong, of the others 4.0 % (40 looked at, 1 wrong, before the data set was last changed"
+    )
+    assert warning in metrics.with_name("report.html").read_text()
+    assert "may be wrong" in " ".join(trained.stdout.split())
 
 
 def test_every_annotation_of_a_photo_is_shown_and_a_batch_is_taken_back(prepare: Prepare) -> None:

@@ -83,14 +83,17 @@ def write_project(
 
 
 def as_project(tasks: Tasks) -> dict[str, Any]:
-    """Return what Label Studio makes a project of; as many annotators as the tasks want answer each of them."""
+    """Return what Label Studio makes a project of. Which tasks several people answer it chooses; as many as wanted."""
     labels = {task.label.id: task.label for task in tasks}
+    wanted = [task.overlap for task in tasks]
+    shared = sum(overlap == max(wanted) for overlap in wanted)
     return {
         "title": visible(f"{tasks.taxonomy.name}, {len(tasks):,} questions")[:50],
         "label_config": CONFIG,
         "expert_instruction": "".join(map(_instruction, labels.values())),
         "show_instruction": True,
-        "maximum_annotations": max(task.overlap for task in tasks),
+        "maximum_annotations": max(wanted),
+        "overlap_cohort_percentage": max(1, round(100 * shared / len(wanted))),
     }
 
 

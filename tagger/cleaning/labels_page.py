@@ -43,6 +43,8 @@ def size_and_ap(labels: Sequence[LabelToClean]) -> str:
         figure = Figure(figsize=(8.8, 4.6), layout="constrained")
         axes = figure.add_subplot(ylim=(-0.02, 1.02), ylabel="AP out of fold", xlabel="photos that carry the label")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter("")
         curve = sorted((label.photos, label.expected_ap) for label in known if label.expected_ap is not None)
         if curve:
             axes.plot(*zip(*curve, strict=True), color=INK, linewidth=1.2)
@@ -50,11 +52,13 @@ def size_and_ap(labels: Sequence[LabelToClean]) -> str:
             points = [(label.photos, label.ap) for label in known if label.reason == reason]
             if points:
                 axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=4.5)
-        for label in [label for label in known if label.reason == "dirty"][:NAMED]:
+        named = [label for label in known if label.reason == "dirty"][:NAMED]
+        for number, label in enumerate(sorted(named, key=lambda label: label.photos)):
+            # By turns above and below: names of labels that lie close stay readable.
             name = axes.annotate(
                 visible(label.label),
                 (label.photos, label.ap or 0.0),
-                xytext=(4, -9),
+                xytext=(4, -9 if number % 2 else 5),
                 textcoords="offset points",
                 fontsize=8,
             )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,24 +49,31 @@ def make_queue(chosen: Mapping[str, Pairs], known: Known, *, overlap: float = 0.
     return queue.take(pa.array(np.argsort(queue["rank"].to_numpy(), kind="stable")))
 
 
+def drawn_tasks(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarray) -> pa.Table:
+    """Return tasks that were drawn at random, rows of ``QUEUE_SCHEMA``: with nothing that speaks for or against them.
+
+    Args:
+        kind: ``sample`` or ``again``.
+        catalog: What the rows are of.
+        rows: Of the pairs' photos.
+        columns: Of the pairs' labels.
+    """
+    asked = _questions(kind, catalog, rows, columns)
+    kinds = {field.name: field.type for field in QUEUE_SCHEMA}
+    silent = {name: pa.nulls(len(rows), kinds[name]) for name in ("score", "margin", "cleanlab", "neighbours")}
+    silent["is_top5"] = pa.array(np.zeros(len(rows), dtype=bool))
+    silent["overlap"] = pa.array(np.ones(len(rows), dtype=np.int8))
+    silent |= {name: pa.array([""] * len(rows)) for name in ("said_by", "products", "implied_by", "twin")}
+    return pa.table(asked | silent).select(QUEUE_SCHEMA.names).cast(QUEUE_SCHEMA)
+
+
 def _tasks(kind: str, pairs: Pairs, known: Known, overlap: float) -> pa.Table:
     catalog, rows, columns = known.catalog, pairs.row, pairs.column
-    ids = catalog.photos["photo_id"].take(pa.array(rows)).to_pylist()
-    labels = [catalog.taxonomy.ids[column] for column in columns.tolist()]
-    tasks = [task_id(photo, label, kind) for photo, label in zip(ids, labels, strict=True)]
-    roots = catalog.photos["root"].take(pa.array(rows)).to_pylist() if "root" in catalog.photos.column_names else None
+    asked = _questions(kind, catalog, rows, columns)
     said = said_about(known.annotations, catalog.taxonomy, known.rows[rows], columns)
-    table = {
-        "task_id": tasks,
-        "photo_id": ids,
-        "root": [catalog.roots[root] for root in roots] if roots else [catalog.roots[0]] * len(ids),
-        "path": catalog.photos["path"].take(pa.array(rows)).to_pylist(),
-        "label": labels,
-        "kind": [kind] * len(ids),
-        "state": states_of(catalog.states, rows, columns),
+    evidence = {
         "said_by": [one.facts for one in said],
         "score": pairs.score.astype(np.float32),
-        "rank": np.arange(1, len(ids) + 1, dtype=np.int32),
         "margin": pairs.margin.astype(np.float32),
         "cleanlab": pa.array(pairs.cleanlab.astype(np.float32), from_pandas=True),
         "is_top5": is_top(known.scores, rows, columns),
@@ -73,9 +81,27 @@ def _tasks(kind: str, pairs: Pairs, known: Known, overlap: float) -> pa.Table:
         "implied_by": implied_by(catalog.taxonomy, catalog.states, rows, columns),
         "neighbours": _neighbours(known, rows, columns),
         "twin": twins(known.photos, catalog.states, rows, columns, place=_named(catalog)),
-        "overlap": [2 if is_doubled(task, overlap) else 1 for task in tasks],
+        "overlap": [2 if is_doubled(task, overlap) else 1 for task in asked["task_id"]],
     }
-    return pa.table(table).select(QUEUE_SCHEMA.names).cast(QUEUE_SCHEMA)
+    return pa.table(asked | evidence).select(QUEUE_SCHEMA.names).cast(QUEUE_SCHEMA)
+
+
+def _questions(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarray) -> dict[str, Any]:
+    """Return the columns that say what is asked, of which state, in this order."""
+    photos = catalog.photos.take(pa.array(rows))
+    ids = photos["photo_id"].to_pylist()
+    labels = [catalog.taxonomy.ids[column] for column in columns.tolist()]
+    roots = photos["root"].to_pylist() if "root" in photos.column_names else [0] * len(ids)
+    return {
+        "task_id": [task_id(photo, label, kind) for photo, label in zip(ids, labels, strict=True)],
+        "photo_id": ids,
+        "root": [catalog.roots[root] for root in roots],
+        "path": photos["path"].to_pylist(),
+        "label": labels,
+        "kind": [kind] * len(ids),
+        "state": states_of(catalog.states, rows, columns),
+        "rank": np.arange(1, len(ids) + 1, dtype=np.int32),
+    }
 
 
 def states_of(states: csr_array, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

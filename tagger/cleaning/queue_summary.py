@@ -16,12 +16,16 @@ def queue_summary(queue: pa.Table, *, shown: int) -> Table:
         queue: Rows of ``QUEUE_SCHEMA``.
         shown: Rows, those with the most tasks.
     """
-    chance = pc.add(queue["margin"], 0.5)
-    queue = queue.append_column("wrong", chance).append_column("open", pc.equal(queue["state"], 0))
-    asked = queue.group_by(["label", "kind"]).aggregate([("task_id", "count"), ("wrong", "sum"), ("open", "sum")])
+    # Of what was drawn at random nothing is expected.
+    judged = queue.filter(pc.is_valid(queue["margin"]))
+    judged = judged.append_column("wrong", pc.add(judged["margin"], 0.5))
+    judged = judged.append_column("open", pc.equal(judged["state"], 0))
+    asked = judged.group_by(["label", "kind"]).aggregate([("task_id", "count"), ("wrong", "sum"), ("open", "sum")])
     asked = asked.sort_by([("task_id_count", "descending"), ("label", "ascending"), ("kind", "ascending")])
     kinds = pc.value_counts(queue["kind"]).to_pylist()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left", show_header=len(asked) > 0
+    )
     table.title = ", ".join(f"{kind['counts']:,} {kind['values']}" for kind in kinds) or "nothing to ask"
     table.add_column("label", overflow="fold", min_width=16)
     table.add_column("kind", no_wrap=True)
@@ -31,5 +35,7 @@ def queue_summary(queue: pa.Table, *, shown: int) -> Table:
         figures = (f"{row['task_id_count']:,}", f"{row['open_sum']:,}", f"{row['wrong_sum']:.0f}")
         table.add_row(Text(visible(row["label"])), row["kind"], *figures)
     if len(asked) > shown:
-        table.caption = f"the first {shown} of {len(asked)}; in all {pc.sum(queue['wrong']).as_py():.0f} expected wrong"
+        table.caption = (
+            f"the first {shown} of {len(asked)}; in all {pc.sum(judged['wrong']).as_py():.0f} expected wrong"
+        )
     return table

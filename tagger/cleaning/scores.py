@@ -1,5 +1,7 @@
 """Out-of-fold scores on disk: ``scores.npy``, a row per photo of the catalog, and ``scores.json``, where they are from.
 
+What was scored before lies under ``scores/<fingerprint of the data>``: what cleaning has bought is measured with it.
+
 Rows are those of the catalog's table ``photos`` and never move; a photo without a score (it has no file, or came after
 the scoring) is NaN. The facts are written last and name the array by its hash, so a killed process leaves either the
 scores before or these, never a mixture that looks whole.
@@ -8,6 +10,7 @@ scores before or these, never a mixture that looks whole.
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from tagger.atomic import write_text, written_whole
+from tagger.atomic import written_whole
 from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError
 
-ARRAY, FACTS = "scores.npy", "scores.json"
+ARRAY, FACTS, KEPT = "scores.npy", "scores.json", "scores"
 
 
 class ScoresError(UserError):
@@ -42,21 +45,40 @@ class Scores:
 
 
 def write_scores(folder: Path, values: np.ndarray, facts: Mapping[str, Any]) -> Scores:
-    """Write both files.
+    """Write both files, and keep them for later.
 
     Args:
         folder: Where they go; made if it is missing.
         values: (photos, labels), 0..1 or NaN.
-        facts: What JSON can hold.
+        facts: What JSON can hold; ``data_fingerprint`` says under what they are kept.
     """
     array = io.BytesIO()
     np.save(array, values.astype(np.float16), allow_pickle=False)
     told = {**facts, "array": _digest(array.getvalue())}
-    folder.mkdir(parents=True, exist_ok=True)
-    with written_whole(folder / ARRAY) as file:
-        file.write(array.getvalue())
-    write_text(folder / FACTS, json.dumps(told, indent=1, ensure_ascii=False))
+    kept = folder / KEPT / facts["data_fingerprint"]
+    kept.mkdir(parents=True, exist_ok=True)
+    for name, content in ((ARRAY, array.getvalue()), (FACTS, json.dumps(told, indent=1, ensure_ascii=False).encode())):
+        with written_whole(kept / name) as file:
+            file.write(content)
+    for name in (ARRAY, FACTS):
+        with written_whole(folder / name) as file, (kept / name).open("rb") as source:
+            shutil.copyfileobj(source, file)
     return Scores(values.astype(np.float16), told)
+
+
+def kept_scores(folder: Path, taxonomy: Taxonomy, *, photos: int) -> list[Scores]:
+    """Return all scores that were kept, the oldest first; those of other labels are left out.
+
+    Arguments as in :func:`read_scores`.
+    """
+    found = []
+    for facts in sorted((folder / KEPT).glob(f"*/{FACTS}")):
+        try:
+            found.append(read_scores(facts.parent, taxonomy, photos=photos))
+        except ScoresError:
+            # Of another version of the label system, or cut while it was written: nothing to compare with.
+            continue
+    return sorted(found, key=lambda scores: str(scores.facts.get("when", "")))
 
 
 def read_scores(folder: Path, taxonomy: Taxonomy, *, photos: int) -> Scores:

@@ -6,6 +6,7 @@ cut. They lie under the fingerprint of the data that they were trained on: after
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ def score_photos(
     values = gathered(stands, catalog, photos=store.manifest.rows["photos"], rows=rows_of(store))
     facts = {
         "command": command,
+        "when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+00:00}",
+        # What of it people had decided by then, for the curve of what that bought.
+        "batches": [batch.number for batch in store.manifest.batches if not batch.undone],
         "commit": commit_of_code(),
         "data_fingerprint": catalog.fingerprint,
         "taxonomy_fingerprint": catalog.taxonomy.fingerprint,

@@ -15,7 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from tagger.data.batch import Batch, collate
 from tagger.data.catalog import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
+from tagger.data.catalog.fold_noise import FoldNoise, read_fold_noise
 from tagger.data.catalog.one_source import from_catalog
+from tagger.data.catalog.prepared import Prepared
 from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
@@ -229,6 +231,16 @@ class PhotoData(pl.LightningDataModule):
     def test_rows(self) -> np.ndarray:
         """Catalog rows that are only reported on."""
         return np.flatnonzero(self.folds == TEST_FOLD)
+
+    @cached_property
+    def fold_noise(self) -> FoldNoise | None:
+        """How many labels of the test fold are wrong, where people have measured it; None of another turn's fold.
+
+        Raises:
+            UserError: If what was measured cannot be read.
+        """
+        folder = self.source.folder if self.prepared is None and isinstance(self.source, Prepared) else self.prepared
+        return None if folder is None or self.turn else read_fold_noise(Path(folder).expanduser())
 
     @cached_property
     def label_counts(self) -> LabelCounts:

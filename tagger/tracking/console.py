@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tagger.data.catalog.fold_noise import noise_note
 from tagger.pages.visible import visible
 from tagger.tracking.label_result import LabelResult
 
@@ -67,6 +68,8 @@ def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Tabl
     )
     grid.add_row("", f"head {shown('map_head')} · medium {shown('map_medium')} · tail {shown('map_tail')}")
     grid.add_row("test F1", f"micro {shown('micro_f1')} · macro {shown('macro_f1')}")
+    noise = noise_note(metrics)
+    grid.add_row("test fold", Text(noise.text, style="bold red" if noise.is_warning else "dim"))
     counts = [
         (f"{verdicts[verdict]} {verdict}", colour)
         for verdict, colour in VERDICTS.items()

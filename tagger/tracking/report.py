@@ -17,6 +17,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from tagger.atomic import write_text
+from tagger.data.catalog.fold_noise import noise_note
 from tagger.pages.template import page_template
 from tagger.pages.thumbnails import load_thumbnails, style_rules
 from tagger.tags.detector.choosing import Choice
@@ -147,6 +148,7 @@ def write_report(
         title=title,
         facts=facts,
         metrics=metrics,
+        noise=noise_note(metrics),
         cards=cards,
         counts=Counter(label.verdict for label in labels),
         verdicts=VERDICTS,

@@ -13,15 +13,16 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from label_studio_sdk import LabelStudio
-from label_studio_sdk.label_interface import LabelInterface
-
 
 def verdict(choice: str) -> list[dict[str, Any]]:
     return [{"from_name": "verdict", "to_name": "image", "type": "choices", "value": {"choices": [choice]}}]
 
 
 def main(url: str, token: str, folder: Path, out: Path) -> None:
+    # Not above: pytest, whose environment has no SDK, looks into every file here for examples.
+    from label_studio_sdk import LabelStudio
+    from label_studio_sdk.label_interface import LabelInterface
+
     studio = LabelStudio(base_url=url, api_key=token, timeout=120)
     asked = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
     interface = LabelInterface((folder / "config.xml").read_text(encoding="utf-8"))
@@ -52,6 +53,7 @@ def main(url: str, token: str, folder: Path, out: Path) -> None:
         "tasks": imported.task_count,
         "predictions": imported.prediction_count,
         "evidence": [task.data["evidence"] for task in tasks],
+        "overlap": sorted(task.overlap for task in tasks),
         "bob": bob.id,
     }
     print(json.dumps(told))

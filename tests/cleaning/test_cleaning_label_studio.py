@@ -79,6 +79,7 @@ def test_a_project_has_the_standard_as_its_instruction(export: Export) -> None:
     assert project["label_config"] == (folder / "config.xml").read_text(encoding="utf-8")
     assert project["title"] == "pets, 7 questions"
     assert project["maximum_annotations"] == 2, "as many as the task that wants most"
+    assert project["overlap_cohort_percentage"] == 14, "one of seven"
     assert "<h4>dog</h4><p><b>Counts:</b> A dog of any breed.<br>" in project["expert_instruction"]
     assert "&lt;b&gt;bold&lt;/b&gt;" in project["expert_instruction"]
     assert "<script>" not in project["expert_instruction"]

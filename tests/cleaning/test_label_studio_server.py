@@ -106,6 +106,7 @@ def test_a_project_goes_there_and_its_verdicts_come_back(
     assert "<b>Counts:</b> A dog of any breed." in told["instruction"]
     assert (told["tasks"], told["predictions"]) == (7, 5), "of tasks drawn at random nothing is suggested"
     assert told["evidence"][0].splitlines()[1] == "the model gives 0.90, among its five best"
+    assert told["overlap"] == [1, 1, 1, 1, 1, 1, 2]
     assert told["evidence"][2:4] == ["", ""]
 
     # The Export button: numbers of annotators; predictions only by number.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tagger.cleaning.scores import ScoresError, read_scores, write_scores
+from tagger.cleaning.scores import ScoresError, kept_scores, read_scores, write_scores
 from tagger.cleaning.scoring import gathered, turns_of
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 
@@ -22,7 +22,12 @@ def taxonomy(tmp_path: Path) -> Taxonomy:
 
 
 def facts(taxonomy: Taxonomy) -> dict[str, Any]:
-    return {"taxonomy_fingerprint": taxonomy.fingerprint, "labels": list(taxonomy.ids), "turns": []}
+    return {
+        "data_fingerprint": "d1",
+        "taxonomy_fingerprint": taxonomy.fingerprint,
+        "labels": list(taxonomy.ids),
+        "turns": [],
+    }
 
 
 def test_scores_come_back_as_they_were_written(tmp_path: Path, taxonomy: Taxonomy):
@@ -37,6 +42,19 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path, taxonomy: Taxonom
 def test_photos_that_came_later_have_no_score(tmp_path: Path, taxonomy: Taxonomy):
     write_scores(tmp_path, VALUES, facts(taxonomy))
     assert read_scores(tmp_path, taxonomy, photos=5).is_scored.tolist() == [True, False, True, False, False]
+
+
+def test_what_was_scored_before_is_kept_the_oldest_first(tmp_path: Path, taxonomy: Taxonomy):
+    for number, when in ((2, "2026-01-02"), (1, "2026-01-01"), (3, "2026-01-03")):
+        told = {**facts(taxonomy), "data_fingerprint": f"d{number}", "when": when}
+        write_scores(tmp_path, VALUES / number, told)
+    write_scores(tmp_path, VALUES, {**facts(taxonomy), "data_fingerprint": "d4", "taxonomy_fingerprint": "other"})
+    (tmp_path / "scores" / "d3" / "scores.npy").write_bytes(b"cut")
+    kept = kept_scores(tmp_path, taxonomy, photos=4)
+    assert [scores.facts["data_fingerprint"] for scores in kept] == ["d1", "d2"]
+    np.testing.assert_array_equal(kept[1].values[:3], (VALUES / 2).astype(np.float16))
+    assert len(kept[1].values) == 4
+    assert kept_scores(tmp_path / "elsewhere", taxonomy, photos=3) == []
 
 
 def test_scores_that_are_not_there_name_the_command(tmp_path: Path, taxonomy: Taxonomy):

@@ -48,6 +48,7 @@ def test_it_shows_the_headline_the_groups_the_verdicts_and_the_files():
     assert "head 0.660 · medium 0.490 · tail –" in text
     assert "micro – · macro –" in text
     assert "1 certified · 2 met · 0 unreachable" in text
+    assert "Nobody has measured how many labels of the test fold are wrong" in " ".join(text.split())
     assert str(Path("runs/v1.0/report.html")) in text
     assert str(Path("runs/v1.0/labels.csv")) in text
     assert "deliver  python -m tagger.export checkpoint=runs/v1.0/checkpoints/best.ckpt" in text

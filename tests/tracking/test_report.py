@@ -95,6 +95,16 @@ def test_the_page_holds_the_figures_and_names(tmp_path: Path, run: dict[str, Any
         assert text in page
 
 
+def test_a_test_fold_that_is_not_clean_is_a_warning(tmp_path: Path, run: dict[str, Any]):
+    write_report(tmp_path / "report.html", **run)
+    assert "Nobody has measured" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    bounds = {"high": 0.01, "present_high": 0.081, "absent_high": 0.009, "looked_at": 400.0, "wrong": 7.0}
+    run["metrics"] |= {f"test_noise/{name}": value for name, value in bounds.items()}
+    write_report(tmp_path / "report.html", **run)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<p class="remark warning">Of the labels on the test photos up to 8.1 % may be wrong' in page
+
+
 def test_names_are_escaped_wherever_they_stand(tmp_path: Path, run: dict[str, Any]):
     write_report(tmp_path / "report.html", **run)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 
+from tagger.cleaning.confusions import confused_labels
+from tagger.cleaning.counted import counted
 from tagger.cleaning.export import export_tasks
 from tagger.cleaning.opened import Cleaning
 from tagger.cleaning.queue_table import QUEUE, read_queue
+from tagger.cleaning.scores import FACTS, read_scores
+from tagger.cleaning.scoring import rows_of
 from tagger.cleaning.standard import examples_of
+from tagger.data.dataset import dense_states
+from tagger.data.states import PRESENT
 
 HAND_OUT = {
     "page": "open it in any browser, or hand it out; Save writes the file that comes back",
@@ -28,14 +35,33 @@ def run(cleaning: Cleaning) -> None:
         store=cleaning.store,
         taxonomy=data.taxonomy,
         examples=examples_of(data.catalog, without=asked(queue)),
+        confused=confused(cleaning, queue),
         images=config.images,
         predictions=config.predictions,
         workers=config.data.workers,
     )
-    cleaning.say(f"{done.tasks:,} questions about {done.labels:,} labels; {HAND_OUT[config.to]}")
+    cleaning.say(f"{counted(done.tasks, 'question')} about {counted(done.labels, 'label')}; {HAND_OUT[config.to]}")
     cleaning.say(f"{config.to:<12}  {done.path}")
     cleaning.say(f"standard      {done.standard}")
     cleaning.say(f"then          {cleaning.command_of('clean', 'step=import')} from=FILE")
+
+
+def confused(cleaning: Cleaning, queue: pa.Table) -> Mapping[str, list[str]]:
+    """Return what the labels that are asked about are confused with, by the scores that the queue is made of."""
+    if not (cleaning.folder / FACTS).is_file():
+        return {}
+    taxonomy, catalog = cleaning.data.taxonomy, cleaning.data.catalog
+    scores = read_scores(cleaning.folder, taxonomy, photos=cleaning.store.manifest.rows["photos"])
+    rows = rows_of(cleaning.store)
+    scored = np.flatnonzero(scores.is_scored[rows])
+    columns = [taxonomy.column[label] for label in set(queue["label"].to_pylist()) & set(taxonomy.ids)]
+    found = confused_labels(
+        scores.values[rows[scored]],
+        dense_states(catalog.states, scored) == PRESENT,
+        columns=columns,
+        follows=taxonomy.closure,
+    )
+    return {taxonomy.ids[column]: [taxonomy.ids[other] for other in others] for column, others in found.items()}
 
 
 def asked(queue: pa.Table) -> Mapping[str, set[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from tagger.cleaning.counted import counted
 from tagger.cleaning.importing import Imported, import_verdicts
 from tagger.cleaning.opened import Cleaning
 from tagger.data.taxonomy import read_taxonomy
@@ -83,13 +84,3 @@ def first(lines: Iterable[str]) -> Iterator[str]:
     yield from (f"  {line}" for line in every[:SHOWN])
     if len(every) > SHOWN:
         yield f"  and {len(every) - SHOWN:,} more"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things.
-
-    Example:
-        >>> counted(1, "row"), counted(1200, "row")
-        ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

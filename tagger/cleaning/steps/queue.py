@@ -1,16 +1,18 @@
 """step=queue: which photos people should look at, for which labels."""
 
 import numpy as np
+import pyarrow as pa
 import torch
 from omegaconf import DictConfig, ListConfig
 from scipy.sparse import csr_array
 
 from tagger.cleaning.choosing import RANKS, choose
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.people import decided, said_by_people
-from tagger.cleaning.queue import Known, make_queue
+from tagger.cleaning.people import decided, last_words, said_by_people
+from tagger.cleaning.queue import Known, drawn_tasks, make_queue
 from tagger.cleaning.queue_summary import queue_summary
-from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE, write_queue
+from tagger.cleaning.queue_table import AGAIN, MISSING, MISTAKEN, QUEUE, SAMPLE, write_queue
+from tagger.cleaning.sampling import asked_again, sampled
 from tagger.cleaning.scores import Scores, read_scores
 from tagger.cleaning.scoring import rows_of
 from tagger.cleaning.steps.labels import ranked_labels
@@ -23,8 +25,23 @@ from tagger.training.building import build_data, build_network
 
 def run(cleaning: Cleaning) -> None:
     """Write the queue, and say what is in it."""
-    config, data, store = cleaning.config, cleaning.data, cleaning.store
+    config, store = cleaning.config, cleaning.store
     _check(config)
+    people = said_by_people(store)
+    closed = decided(people, rows_of(store), cleaning.data.taxonomy)
+    parts = [_probably_wrong(cleaning, closed)] if config.kinds else []
+    parts += [_sample(cleaning, closed)] if config.sample else []
+    parts += [_again(cleaning, people)] if config.again else []
+    queue = pa.concat_tables(parts)
+    write_queue(cleaning.folder / QUEUE, queue)
+    cleaning.console.print(queue_summary(queue, shown=config.shown))
+    cleaning.say(f"queue   {cleaning.folder / QUEUE}, {len(queue):,} questions")
+    cleaning.say("next    python -m tagger.clean step=export to=page (or label_studio, csv) with the same data=…")
+
+
+def _probably_wrong(cleaning: Cleaning, closed: csr_array) -> pa.Table:
+    """Return the questions about what the scores contradict."""
+    config, data, store = cleaning.config, cleaning.data, cleaning.store
     scores = read_scores(cleaning.folder, data.taxonomy, photos=store.manifest.rows["photos"])
     columns = columns_of(config.labels, cleaning, scores)
     # Of photos that came after the scoring nothing is known that would speak for asking.
@@ -33,14 +50,12 @@ def run(cleaning: Cleaning) -> None:
     rows, catalog = rows[scored], data.catalog.take(scored)
     annotations, values = visible(store), scores.values[rows]
     holding, _ = current(statements(annotations, data.taxonomy)[0])
-    said = states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows]
-    closed = decided(said_by_people(store), rows, data.taxonomy)
     chosen = choose(
         values,
         catalog.states,
         unknown=np.asarray(data.weights)[data.kinds[scored]],
-        said=said,
-        closed=csr_array(closed.shape, dtype=np.int8) if config.decided else closed,
+        said=states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows],
+        closed=csr_array(catalog.states.shape, dtype=np.int8) if config.decided else closed[scored],
         columns=columns,
         kinds=config.kinds,
         rank=config.rank,
@@ -57,16 +72,38 @@ def run(cleaning: Cleaning) -> None:
         photos=store.table("photos", ["group", "look"]).take(rows),
         features=None if features is None else features[scored],
     )
-    queue = make_queue(chosen, known, overlap=config.overlap)
-    path = cleaning.folder / QUEUE
-    write_queue(path, queue)
-    cleaning.console.print(queue_summary(queue, shown=config.shown))
     if scores.facts["data_fingerprint"] != data.catalog.fingerprint:
         cleaning.say("The annotations have changed since step=score, which would score them anew.")
     if config.neighbours and features is None:
         cleaning.say("Neighbours were not asked: the models that scored kept no features (regime=cached keeps them).")
-    cleaning.say(f"queue   {path}, {len(queue):,} tasks of {len(columns):,} labels")
-    cleaning.say("next    python -m tagger.clean step=export to=page (or label_studio, csv) with the same data=…")
+    return make_queue(chosen, known, overlap=config.overlap)
+
+
+def _sample(cleaning: Cleaning, closed: csr_array) -> pa.Table:
+    """Return questions drawn at random from the test fold: how many of its labels are wrong."""
+    config, data = cleaning.config, cleaning.data
+    fold = data.test_rows
+    unknown = np.asarray(data.weights)[data.kinds[fold]]
+    pairs = sampled(
+        data.catalog.states, fold, count=config.sample, unknown=unknown, closed=closed, seed=config.sample_seed
+    )
+    return drawn_tasks(SAMPLE, data.catalog, *pairs)
+
+
+def _again(cleaning: Cleaning, people: pa.Table) -> pa.Table:
+    """Return questions that one person has answered, for another: how far people can be trusted."""
+    config, data, rows = cleaning.config, cleaning.data, rows_of(cleaning.store)
+    place = {photo: number for number, photo in enumerate(rows.tolist())}
+    pairs = [
+        (place[photo], data.taxonomy.column[label])
+        for (photo, label, _), (value, _) in last_words(people).items()
+        if value and photo in place and label in data.taxonomy.column
+    ]
+    if not pairs:
+        raise UserError("again: nobody has decided anything yet; import verdicts first (step=import)")
+    first, second = np.array(pairs, dtype=np.int64).T
+    asked = asked_again((first, second), count=config.again, seed=config.sample_seed)
+    return drawn_tasks(AGAIN, data.catalog, *asked)
 
 
 def columns_of(wanted: str | ListConfig, cleaning: Cleaning, scores: Scores) -> list[int]:
@@ -113,8 +150,13 @@ def scoring_features(scores: Scores) -> np.ndarray | None:
 def _check(config: DictConfig) -> None:
     if config.rank not in RANKS:
         raise UserError(f"rank={config.rank} must be {' or '.join(RANKS)}")
-    if not config.kinds or not set(config.kinds) <= {MISSING, MISTAKEN}:
+    if not set(config.kinds) <= {MISSING, MISTAKEN}:
         raise UserError(f"kinds={list(config.kinds)} must be {MISSING}, {MISTAKEN} or both: kinds=[{MISSING}]")
+    for name in ("sample", "again"):
+        if config[name] < 0:
+            raise UserError(f"{name}={config[name]} must be 0 or more: questions drawn at random")
+    if not config.kinds and not config.sample and not config.again:
+        raise UserError("kinds=[] asks nothing: name kinds, or draw at random by sample=… or again=…")
     for name in ("budget", "per_label"):
         if config[name] is not None and config[name] < 1:
             raise UserError(f"{name}={config[name]} must be 1 or more; null for no limit")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tagger.data.catalog.fold_noise import Note, noise_note
 from tagger.studies.comparison.comparable import check_comparable, weighs_otherwise
 from tagger.studies.comparison.examples import Example, telling_photos
 from tagger.studies.comparison.figures import (
@@ -151,6 +152,8 @@ class Comparison:
     data_fingerprint: str
     taxonomy_fingerprint: str
     settings: Settings
+    noise: Note
+    """How many labels of the test fold are wrong."""
     unfinished: tuple[Unfinished, ...] = ()
 
     @property
@@ -214,8 +217,15 @@ def compare(
         data_fingerprint=first.facts["data_fingerprint"],
         taxonomy_fingerprint=first.facts["taxonomy_fingerprint"],
         settings=settings,
+        noise=_noise(runs),
         unfinished=tuple(unfinished),
     )
+
+
+def _noise(runs: Mapping[str, Sequence[Run]]) -> Note:
+    """Return what the runs say of their test fold; some may have been made before it was measured."""
+    every = [run.metrics for same in runs.values() for run in same]
+    return noise_note(max(every, key=lambda metrics: metrics.get("test_noise/looked_at", 0.0)))
 
 
 def _shares(

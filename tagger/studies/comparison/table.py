@@ -19,6 +19,7 @@ def readme(comparison: Comparison, *, facts: Mapping[str, str]) -> str:
     parts = [
         f"**{plain(headline(comparison))}**",
         "\n".join(f"- {plain(verdict(comparison, version))}." for version in comparison.challengers),
+        f"**{plain(comparison.noise.text)}**" if comparison.noise.is_warning else "",
         "\n".join(f"- {plain(name)}: {as_code(value)}" for name, value in facts.items()),
         figures_table(comparison),
         notes(comparison),
@@ -107,6 +108,8 @@ def notes(comparison: Comparison) -> str:
             f"Trained with another weight of unknown labels, measured with the baseline's: "
             f"{plain(', '.join(comparison.weighs_otherwise))}."
         )
+    if not comparison.noise.is_warning:
+        lines.append(plain(comparison.noise.text))
     return "\n".join(lines)
 
 

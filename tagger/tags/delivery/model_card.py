@@ -6,6 +6,7 @@ Written from the manifest, so that it says nothing that the bundle does not hold
 from collections import Counter
 from collections.abc import Sequence
 
+from tagger.data.catalog.fold_noise import noise_note
 from tagger.pages.visible import visible
 from tagger.tags.delivery.manifest import BundleLabel, Manifest
 
@@ -81,7 +82,11 @@ def _figures(metrics: dict[str, float]) -> str:
         "states/test_photos": "photos of the test",
     }
     rows = [f"| {title} | {metrics[name]:.6g} |" for name, title in names.items() if name in metrics]
-    return "\n".join(["## Measured on the test fold", "", "| | |", "|---|---|", *rows]) if rows else ""
+    if not rows:
+        return ""
+    note = noise_note(metrics)
+    said = f"**{text(note.text)}**" if note.is_warning else text(note.text)
+    return "\n".join(["## Measured on the test fold", "", "| | |", "|---|---|", *rows, "", said])
 
 
 def _limits(manifest: Manifest) -> str:

@@ -125,6 +125,21 @@ def test_a_readme_without_the_marker_is_kept_whole(write: Write, tmp_path: Path)
     assert (tmp_path / "out" / "README.md").read_text(encoding="utf-8").startswith(f"# Mine\n\nAll of it.\n\n{MARKER}")
 
 
+def test_a_test_fold_that_is_not_clean_is_said_first(write: Write, tmp_path: Path):
+    write()
+    quiet = files(tmp_path / "out")
+    assert "Nobody has measured how many labels of the test fold are wrong" in quiet["README.md"]
+    assert 'class="remark warning"' not in quiet["report.html"]
+    figures = {"high": 0.03, "present_high": 0.12, "absent_high": 0.02, "looked_at": 400.0, "wrong": 9.0}
+    # One of the six runs was trained after it was measured.
+    folder = tmp_path / "runs" / "other" / "v2.0_s1"
+    (folder / "metrics.json").write_text(json.dumps({f"test_noise/{name}": value for name, value in figures.items()}))
+    write()
+    loud = files(tmp_path / "out")
+    assert "**Of the labels on the test photos up to 12.0 % may be wrong" in loud["README.md"]
+    assert 'class="remark warning">Of the labels on the test photos up to 12.0 %' in loud["report.html"]
+
+
 def test_runs_without_a_result_are_named(write: Write, tmp_path: Path):
     died = Unfinished("v2.1", 1, "failed", "OSError: /srv/runs/config.yaml: disk full")
     hung, missing = Unfinished("v2.1", 2, "hung", "stopped after 20 minutes"), Unfinished("v2.1", 0, "not run", "")
