@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ QUALITY_BUDGETS = (50, 100, 250, 500, 1000, 2000)
 ALL = 1_000_000
 """Tasks: more than there are."""
 
+MOST = 2000
+"""Tasks that are handed out, unless it is everything."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -57,6 +60,12 @@ class Arm:
     accuracy: float = 0.9
     budgets: tuple[int, ...] = (250, 500, 1000, 2000)
     """Tasks answered at the points of the curve."""
+
+    def at(self, tasks: Sequence[int] | None) -> "Arm":
+        """Return the arm with these points of its curve only, if it has one."""
+        if tasks is None or len(self.budgets) == 1:
+            return self
+        return replace(self, budgets=tuple(budget for budget in self.budgets if budget in tasks))
 
 
 ARMS = (
@@ -162,8 +171,9 @@ class Place:
 
     def copy(self, folder: Path) -> "Place":
         """Return a copy of the catalog, its scores and its queue, made anew."""
-        shutil.rmtree(folder, ignore_errors=True)
         place = Place(self.album, folder)
+        for part in ("catalogs", "cleaning", "runs"):
+            shutil.rmtree(folder / part, ignore_errors=True)
         shutil.copytree(self.catalog, place.catalog)
         place.cleaning.mkdir(parents=True)
         for file in self.cleaning.glob("*.*"):
@@ -177,15 +187,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for catalogs, runs and results")
     parser.add_argument("--arms", nargs="*", help="names of arms; all by default", default=[arm.name for arm in ARMS])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="of training and of the annotators")
+    parser.add_argument("--tasks", type=int, nargs="*", help="points of the curves; all by default")
     parser.add_argument("--turns", type=int, nargs="*", default=[0, 2, 4, 6, 8], help="folds that test, one at a time")
     given = parser.parse_args()
     album = album_of(given.album, given.work.expanduser().absolute())
     base = album.base
     prepare(base)
     for name, found in (("quality", qualities(base)), ("calibration", calibration(base))):
-        keep(album.work / album.name / f"{name}.json", [asdict(one) for one in found], name)
+        path = album.work / album.name / f"{name}.json"
+        if not path.exists():
+            keep(path, [asdict(one) for one in found], name)
     for seed in given.seeds:
-        for arm in (arm for arm in ARMS if arm.name in given.arms):
+        for arm in (arm.at(given.tasks) for arm in ARMS if arm.name in given.arms):
             for point in points(base, arm, seed=seed, turns=given.turns):
                 print(f"{album.name}, {arm.name}, seed {seed}: {point.tasks} tasks, {point.wrong} wrong,", end=" ")
                 print(f"mAP on the truth {np.mean(list(point.truth_map.values())):.4f}", flush=True)
@@ -243,21 +256,21 @@ def asked_in(base: Place) -> Asked:
 def points(base: Place, arm: Arm, *, seed: int, turns: Sequence[int]) -> Iterator[Point]:
     """Yield the points of an arm's curve, of one seed, as they are reached."""
     folder = base.folder.with_name(f"{arm.name.replace(', ', '_').replace(' ', '_')}_s{seed}")
-    files = [folder / f"point_{tasks}.json" for tasks in arm.budgets]
-    if all(file.exists() for file in files):
-        yield from (Point(**json.loads(file.read_text())["point"]) for file in files)
-        return
-    place, annotators = base.copy(folder), [f"annotator{number}_s{seed}" for number in range(arm.annotators)]
-    truth, answers = base.truth_by_path(), 0
-    table = hand_out(place, arm, seed=seed) if any(arm.budgets) else None
-    for tasks, file in zip(arm.budgets, files, strict=True):
-        if table:
-            filled = folder / f"answers_{tasks}.csv"
-            answers = fill_in(table, filled, truth, annotators=annotators, accuracy=arm.accuracy, tasks=tasks)
-            place.clean("import", f"from={filled}")
-        point = trained(Place(place.album, folder), arm, seed=seed, answers=answers, turns=turns)
-        keep(file, asdict(point), "point")
-        yield point
+    truth, answers, place = base.truth_by_path(), 0, None
+    annotators = [f"annotator{number}_s{seed}" for number in range(arm.annotators)]
+    for tasks in arm.budgets:
+        file = folder / f"point_{tasks}.json"
+        if not file.exists():
+            if place is None:
+                place = base.copy(folder)
+                table = hand_out(place, arm, seed=seed) if any(arm.budgets) else None
+            if table:
+                filled = folder / f"answers_{tasks}.csv"
+                answers = fill_in(table, filled, truth, annotators=annotators, accuracy=arm.accuracy, tasks=tasks)
+                place.clean("import", f"from={filled}")
+            point = trained(Place(place.album, folder), arm, seed=seed, answers=answers, turns=turns)
+            keep(file, asdict(point), "point")
+        yield Point(**json.loads(file.read_text(encoding="utf-8"))["point"])
 
 
 def hand_out(place: Place, arm: Arm, *, seed: int) -> Path:
@@ -266,7 +279,7 @@ def hand_out(place: Place, arm: Arm, *, seed: int) -> Path:
     queue = read_queue(path)
     if arm.order == "one list":
         queue = queue.sort_by([("margin", "descending")])
-    queue = queue.slice(0, max(arm.budgets))
+    queue = queue.slice(0, MOST)
     if arm.order == "random":
         queue = questions(place, *drawn(states, queue["kind"].to_numpy(), np.random.default_rng([seed, 1])))
     elif arm.order in ("mended", "everything"):
