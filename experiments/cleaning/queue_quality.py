@@ -116,7 +116,7 @@ def cleanlab_alone(scores: np.ndarray, states: np.ndarray, pairs: Pairs) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """The tasks of a queue that is ranked by margin and has every pair that can be asked about."""
+    """The tasks of a queue that is ranked by margin; it may have every pair that can be asked about."""
 
     queue: pa.Table
     """Rows of ``QUEUE_SCHEMA``."""
@@ -125,8 +125,13 @@ class Asked:
     columns: np.ndarray
     """Label of every task, int (tasks,)."""
 
+    def in_order(self, pairs: Pairs) -> np.ndarray:
+        """Return the places of its tasks in the pairs of one kind, best first."""
+        places = self.places(pairs)
+        return places[places >= 0]
+
     def orders(self, pairs: Pairs) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the order of the queue, of one kind, and others that its figures allow."""
+        """Yield the order of a queue of all pairs, of one kind, and others that its figures allow."""
         places = self.places(pairs)
         of_kind = places >= 0
         yield "queue", places[of_kind]
@@ -148,7 +153,8 @@ class Asked:
 
     def places(self, pairs: Pairs) -> np.ndarray:
         """Return the place of every task in the pairs, -1 for what is not of their kind."""
-        place = np.full((self.rows.max() + 1, self.columns.max() + 1), -1)
+        rows, columns = (np.concatenate(both) for both in ((self.rows, pairs.rows), (self.columns, pairs.columns)))
+        place = np.full((rows.max() + 1, columns.max() + 1), -1)
         place[pairs.rows, pairs.columns] = np.arange(len(pairs.rows))
         return place[self.rows, self.columns]
 

@@ -25,7 +25,7 @@ from annotators import Truth, fill_in
 from omegaconf import OmegaConf
 from queue_quality import KINDS, Asked, Calibrated, Pairs, Quality, cleanlab_alone
 
-from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE_SCHEMA, read_queue, task_id, write_queue
+from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE, QUEUE_SCHEMA, read_queue, task_id, write_queue
 from tagger.cleaning.scores import read_scores
 from tagger.cleaning.scoring import rows_of
 from tagger.data.catalog.store import CatalogStore
@@ -40,6 +40,9 @@ from tagger.training.building import build_data
 QUALITY_BUDGETS = (50, 100, 250, 500, 1000, 2000)
 """Tasks for which precision and recall are measured."""
 
+
+AUTO = "queue_auto.parquet"
+"""The queue of the labels that step=labels calls dirty, as the defaults make it."""
 
 ALL = 1_000_000
 """Tasks: more than there are."""
@@ -217,10 +220,13 @@ def album_of(name: str, work: Path) -> Album:
 
 
 def prepare(base: Place) -> None:
-    """Score the album and make its queue, unless they are there."""
+    """Score the album and make its queues, unless they are there: of the labels called dirty, and of all."""
     if not (base.cleaning / "scores.json").exists():
         base.clean("score")
-    if not (base.cleaning / "queue.parquet").exists():
+    if not (base.cleaning / AUTO).exists():
+        base.clean("queue", "overlap=0")
+        (base.cleaning / QUEUE).rename(base.cleaning / AUTO)
+    if not (base.cleaning / QUEUE).exists():
         base.clean("queue", "labels=all", "budget=null", "overlap=0")
 
 
@@ -229,13 +235,14 @@ def qualities(base: Place) -> Iterator[Quality]:
     states, truth = base.states_and_truth()
     scores = read_scores(base.cleaning, base.seen.taxonomy, photos=base.store.manifest.rows["photos"])
     values = scores.values[rows_of(base.store)].astype(np.float64)
-    asked = asked_in(base)
+    asked, auto = asked_in(base), asked_in(base, AUTO)
     for kind in KINDS:
         pairs = Pairs.of(kind, states, truth)
         yield from pairs.at_random(QUALITY_BUDGETS)
         yield from pairs.quality(cleanlab_alone(values, states, pairs), "cleanlab alone", QUALITY_BUDGETS)
         for name, order in asked.orders(pairs):
             yield from pairs.quality(order, name, QUALITY_BUDGETS)
+        yield from pairs.quality(auto.in_order(pairs), "labels=auto", QUALITY_BUDGETS)
 
 
 def calibration(base: Place) -> Iterator[Calibrated]:
@@ -244,9 +251,9 @@ def calibration(base: Place) -> Iterator[Calibrated]:
         yield from asked_in(base).calibration(Pairs.of(kind, *base.states_and_truth()))
 
 
-def asked_in(base: Place) -> Asked:
-    """Return the queue, its photos and labels as rows and columns of what training sees."""
-    queue = read_queue(base.cleaning / "queue.parquet")
+def asked_in(base: Place, file: str = QUEUE) -> Asked:
+    """Return a queue, its photos and labels as rows and columns of what training sees."""
+    queue = read_queue(base.cleaning / file)
     place = {photo: row for row, photo in enumerate(base.seen.catalog.photos["photo_id"].to_pylist())}
     rows = np.array([place[photo] for photo in queue["photo_id"].to_pylist()])
     columns = np.array([base.seen.taxonomy.column[label] for label in queue["label"].to_pylist()])
@@ -275,7 +282,7 @@ def points(base: Place, arm: Arm, *, seed: int, turns: Sequence[int]) -> Iterato
 
 def hand_out(place: Place, arm: Arm, *, seed: int) -> Path:
     """Hand out the questions of an arm, and return the table."""
-    path, (states, truth) = place.cleaning / "queue.parquet", place.states_and_truth()
+    path, (states, truth) = place.cleaning / QUEUE, place.states_and_truth()
     queue = read_queue(path)
     if arm.order == "one list":
         queue = queue.sort_by([("margin", "descending")])
