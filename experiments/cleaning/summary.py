@@ -101,16 +101,16 @@ def calibration_table(found: Sequence[Calibrated]) -> Iterator[str]:
 
 
 def curve_table(points: Sequence[Point]) -> Iterator[str]:
-    """Yield the points of every arm: noise left, mAP on the truth, and what it gained with its interval."""
-    yield "| who decides | tasks | answers | said wrongly | mAP on the truth | points gained |"
-    yield "|---|--:|--:|--:|--:|--:|"
+    """Yield the points of every arm: what is said then, mAP on the truth, and what it gained with its interval."""
+    yield "| who decides | tasks | answers | said | of that wrong | seeds | mAP on the truth | points gained |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
     for arm, tasks, own in grouped(points):
-        seeds = [np.mean(list(point.truth_map.values())) for point in own]
         mean, half = gained(points, own)
         gain = f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})" if tasks else ""
-        wrong = np.mean([point.wrong for point in own])
-        spread = f"{np.mean(seeds):.3f} ({min(seeds):.3f}–{max(seeds):.3f})"
-        yield f"| {arm} | {tasks:,} | {own[0].answers:,} | {wrong:.0f} | {spread} | {gain} |"
+        said, wrong = (np.mean([getattr(point, name) for point in own]) for name in ("recorded", "wrong"))
+        share = f"{wrong:.0f} ({100 * wrong / said:.1f} %)"
+        reached = before(points) + mean
+        yield f"| {arm} | {tasks:,} | {own[0].answers:,} | {said:,.0f} | {share} | {len(own)} | {reached:.3f} | {gain} |"
 
 
 def grouped(points: Sequence[Point]) -> Iterator[tuple[str, int, list[Point]]]:
@@ -120,18 +120,25 @@ def grouped(points: Sequence[Point]) -> Iterator[tuple[str, int, list[Point]]]:
             yield arm.name, tasks, [point for point in points if (point.arm, point.tasks) == (arm.name, tasks)]
 
 
+def before(points: Sequence[Point]) -> float:
+    """Return mAP on the truth without cleaning, of all seeds and folds."""
+    return float(np.mean([list(point.truth_map.values()) for point in points if point.arm == "nothing"]))
+
+
 def gained(points: Sequence[Point], own: Sequence[Point]) -> tuple[float, float]:
     """Return how much mAP on the truth points have over no cleaning, and half of the 95 % interval.
 
-    Each point is compared with that of the same seed and test fold; folds, averaged over the seeds, are the sample.
+    Every run is compared with the one of the same seed and test fold. The folds are the sample: those of several seeds
+    that tested the same one are averaged.
     """
-    before: Mapping[int, Mapping[int, float]] = {
-        point.seed: point.truth_map for point in points if point.arm == "nothing"
-    }
-    turns = sorted(own[0].truth_map)
-    of_turn = [np.mean([point.truth_map[turn] - before[point.seed][turn] for point in own]) for turn in turns]
-    half = t.ppf(0.975, len(turns) - 1) * np.std(of_turn, ddof=1) / np.sqrt(len(turns))
-    return float(np.mean(of_turn)), float(half)
+    nothing = {point.seed: point.truth_map for point in points if point.arm == "nothing"}
+    by_turn: dict[int, list[float]] = {}
+    for point in own:
+        for turn, value in point.truth_map.items():
+            by_turn.setdefault(turn, []).append(value - nothing[point.seed][turn])
+    means = [np.mean(values) for values in by_turn.values()]
+    half = t.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means))
+    return float(np.mean(means)), float(half)
 
 
 def curve(found: Mapping[str, Sequence[Point]]) -> str:
@@ -145,7 +152,12 @@ def curve(found: Mapping[str, Sequence[Point]]) -> str:
             axes.set(title=ALBUMS[album], xlabel="tasks decided")
             axes.title.set(fontsize=9, color=INK)
             for arm, (colour, line, marker) in LINES.items():
-                own = [(tasks, *gained(points, mine)) for name, tasks, mine in grouped(points) if name == arm]
+                seeds = {point.seed for point in points if point.arm == arm}
+                # Points that fewer seeds have would make the curve jump.
+                same = [
+                    (tasks, mine) for name, tasks, mine in grouped(points) if name == arm and len(mine) == len(seeds)
+                ]
+                own = [(tasks, *gained(points, mine)) for tasks, mine in same]
                 tasks, means, halves = (np.array(column) for column in zip((0, 0.0, 0.0), *own, strict=True))
                 axes.plot(tasks, 100 * means, line, marker=marker, markersize=4, color=colour, label=arm, linewidth=1.3)
                 axes.fill_between(tasks, 100 * (means - halves), 100 * (means + halves), color=colour, alpha=0.1)
