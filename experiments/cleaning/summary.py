@@ -109,8 +109,8 @@ def curve_table(points: Sequence[Point]) -> Iterator[str]:
         gain = f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})" if tasks else ""
         said, wrong = (np.mean([getattr(point, name) for point in own]) for name in ("recorded", "wrong"))
         share = f"{wrong:.0f} ({100 * wrong / said:.1f} %)"
-        reached = before(points) + mean
-        yield f"| {arm} | {tasks:,} | {own[0].answers:,} | {said:,.0f} | {share} | {len(own)} | {reached:.3f} | {gain} |"
+        cells = (arm, f"{tasks:,}", f"{own[0].answers:,}", f"{said:,.0f}", share, len(own))
+        yield f"| {' | '.join(map(str, cells))} | {before(points) + mean:.3f} | {gain} |"
 
 
 def grouped(points: Sequence[Point]) -> Iterator[tuple[str, int, list[Point]]]:
