@@ -107,6 +107,16 @@ def test_the_newest_pairs_suffice():
     assert (noise.present.looked_at, noise.present.wrong) == (3, 0)
 
 
+def test_a_judge_says_whether_a_pair_that_was_drawn_is_wrong():
+    """Ann and ben take it off; eve, who counts as right, does not."""
+    people = {"ann": -1, "ben": -1, "eve": 1}
+    drawn = Decision(photo=10, label="dog", value=-1, before=1, people=people, batch=2)
+    for judges, wrong in (((), 1), (("eve",), 0), (("nobody",), 1)):
+        noise = measured([drawn], judges=judges)
+        assert noise is not None
+        assert (noise.present.looked_at, noise.wrong) == (1, wrong)
+
+
 def test_the_bound_is_seldom_too_low():
     """By simulation: labels wrong at 8 and at 1 %, 400 looked at; each bound holds in all but a few of 200 times."""
     rng = np.random.default_rng(0)
@@ -173,7 +183,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str):
 def test_nobody_has_measured_it_names_the_command():
     note = noise_note(noise_figures(None, fingerprint=""))
     assert not note.is_warning
-    assert "python -m tagger.clean step=queue sample=" in note.text
+    assert "python -m tagger.clean step=queue kinds=[] sample=" in note.text
 
 
 def test_a_noisy_fold_is_a_warning_and_a_clean_one_is_not():
