@@ -87,7 +87,7 @@ def _sample(cleaning: Cleaning, closed: csr_array) -> pa.Table:
     pairs = sampled(
         data.catalog.states, fold, count=config.sample, unknown=unknown, closed=closed, seed=config.sample_seed
     )
-    return drawn_tasks(SAMPLE, data.catalog, *pairs)
+    return drawn_tasks(SAMPLE, data.catalog, *pairs, overlap=config.overlap)
 
 
 def _again(cleaning: Cleaning, people: pa.Table) -> pa.Table:
@@ -103,6 +103,7 @@ def _again(cleaning: Cleaning, people: pa.Table) -> pa.Table:
         raise UserError("again: nobody has decided anything yet; import verdicts first (step=import)")
     first, second = np.array(pairs, dtype=np.int64).T
     asked = asked_again((first, second), count=config.again, seed=config.sample_seed)
+    # One other person: the first has answered.
     return drawn_tasks(AGAIN, data.catalog, *asked)
 
 
