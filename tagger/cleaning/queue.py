@@ -109,7 +109,8 @@ def _questions(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarra
 
 def states_of(states: csr_array, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return the state of each pair, int8 (pairs,)."""
-    return np.asarray(states[rows, columns], dtype=np.int8).ravel()
+    # Of no pairs scipy makes a matrix.
+    return np.asarray(states[rows, columns], dtype=np.int8).ravel() if len(rows) else np.zeros(0, dtype=np.int8)
 
 
 def is_doubled(task: str, share: float) -> bool:

@@ -112,3 +112,5 @@ def test_what_is_drawn_at_random_comes_without_evidence_and_goes_to_two_if_wante
     for name in ("said_by", "products", "implied_by", "twin"):
         assert dog[name] == "" == cat[name]
     assert drawn_tasks("again", known.catalog, *places)["overlap"].to_pylist() == [1, 1]
+    nothing = np.array([], dtype=np.int64)
+    assert len(drawn_tasks("again", known.catalog, nothing, nothing)) == 0

@@ -87,6 +87,8 @@ def _sample(cleaning: Cleaning, closed: csr_array) -> pa.Table:
     pairs = sampled(
         data.catalog.states, fold, count=config.sample, unknown=unknown, closed=closed, seed=config.sample_seed
     )
+    if not len(pairs[0]):
+        raise UserError(f"sample={config.sample}: of the test photos people have decided everything; leave it out")
     return drawn_tasks(SAMPLE, data.catalog, *pairs, overlap=config.overlap)
 
 
@@ -94,10 +96,13 @@ def _again(cleaning: Cleaning) -> pa.Table:
     """Return questions that one person has answered, for another: how far people can be trusted."""
     config, data = cleaning.config, cleaning.data
     people = decided_pairs(cleaning.store, data.taxonomy, rows_of(cleaning.store))
-    if not len(people[0]):
-        raise UserError("again: nobody has decided anything yet; import verdicts first (step=import)")
-    # One other person: the first has answered.
     asked = asked_again(people, count=config.again, seed=config.sample_seed)
+    if not len(asked[0]):
+        several = (
+            "all that people decided was decided by several" if len(people[0]) else "nobody has decided anything yet"
+        )
+        raise UserError(f"again={config.again}: {several}; import verdicts first (step=import), or leave it out")
+    # One other person: the first has answered.
     return drawn_tasks(AGAIN, data.catalog, *asked)
 
 
