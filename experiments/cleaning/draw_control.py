@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--queue", action="append", required=True, help="name=file, the one to measure first")
     parser.add_argument("--control", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--judged", type=Path, help="verdicts that are there: their pairs are not drawn again")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     catalog = Prepared(folder=str(options.catalog)).read(None, read_taxonomy(options.taxonomy))
@@ -55,7 +56,8 @@ def main() -> None:
             drawn.setdefault(pair, []).append(f"control {kind}")
         for pair in same_labels(catalog, kind == "present", own, options.control, randomness):
             drawn.setdefault(pair, []).append(f"same labels {kind}")
-    pairs = sorted(drawn)
+    done = judged(options.judged, catalog) if options.judged else set()
+    pairs = sorted(drawn.keys() - done)
     shuffled = [pairs[place] for place in randomness.permutation(len(pairs))]
     options.out.mkdir(parents=True, exist_ok=True)
     with (options.out / "key.csv").open("w", newline="", encoding="utf-8") as file:
@@ -74,6 +76,13 @@ def asked(path: Path, catalog: Catalog) -> Iterator[tuple[Pair, str, int]]:
     row = {photo: place for place, photo in enumerate(catalog.photos["photo_id"].to_pylist())}
     for photo, label, kind, rank in zip(*(queue[name].to_pylist() for name in queue.column_names), strict=True):
         yield (row[photo], catalog.taxonomy.column[label]), kind, rank
+
+
+def judged(path: Path, catalog: Catalog) -> set[Pair]:
+    """Return the pairs of a table of verdicts, which knows photos by their names."""
+    row = {Path(photo).name: place for place, photo in enumerate(catalog.photos["path"].to_pylist())}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {(row[one["photo"]], catalog.taxonomy.column[one["label"]]) for one in csv.DictReader(file)}
 
 
 def at_random(catalog: Catalog, present: bool, size: int, randomness: np.random.Generator) -> Iterator[Pair]:
