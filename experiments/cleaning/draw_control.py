@@ -1,4 +1,4 @@
-"""Draw what one looks at to measure a queue blind: its pairs among random ones, on sheets that do not tell which is which.
+"""Draw what one looks at to measure a queue blind: its pairs among random ones, on sheets that do not tell them apart.
 
     python experiments/cleaning/draw_control.py corel5k --catalog catalogs/corel5k --out judge \
         --queue ours=margin.parquet --queue cleanlab=cleanlab.parquet
