@@ -66,6 +66,7 @@ GROUPS: dict[str, tuple[Callable[[Row], bool], str | None]] = {
     "control: any pair": (lambda row: "random" in row["control"], None),
     "control: same labels": (lambda row: "same labels" in row["control"], None),
     "control: own share's labels": (lambda row: "own share's labels" in row["control"], None),
+    "test fold, at random": (lambda row: row["control"] == "test fold", None),
 }
 """Whether a row belongs, and the column of what was expected of it."""
 
