@@ -63,12 +63,14 @@ def calibrated(scores: np.ndarray, states: np.ndarray, unknown: np.ndarray) -> n
 def chance_mistaken(probability: np.ndarray, *, noise: float, usual: float) -> np.ndarray:
     """Return the probability that a label which is said to be present is not, (photos,).
 
-    A wrong label may be any of the labels, a rare one as easily as a common one.
+    Wrong labels are as often written down as right ones: a common word more often than a rare one. Were every label as
+    often a wrong one, most of a rare label's photos would be called mistaken wherever the model has not learnt it;
+    they are not (experiments/cleaning/corel5k.md).
 
     Args:
         probability: That the photo carries the label, calibrated.
         noise: Share of the present labels that are expected to be wrong, in (0, 1).
-        usual: Share of the photos that carry the average label, in (0, 1].
+        usual: Share of the photos that are said to carry the label, in (0, 1].
 
     Example:
         >>> chance_mistaken(np.array([0.5, 0.01, 0.0001]), noise=0.05, usual=0.02).round(3).tolist()
