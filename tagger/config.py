@@ -144,6 +144,7 @@ class CompareConfig:
     baseline: str = MISSING
     output: str = MISSING
     question: str | None = None
+    annotations: str | None = None
     resamples: int = MISSING
     seed: int = MISSING
     false_discovery_rate: float = MISSING
