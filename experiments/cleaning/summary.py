@@ -31,9 +31,10 @@ LINES = {
 """Colour, line and marker of every curve."""
 
 STYLE = """<style>
-svg { --ink: #1e2529; --muted: #5c686f; --line: #dde1e1; --accent: #2c6e8f; --second: #a8632a }
+svg { background: var(--paper) }
+svg { --paper: #fff; --ink: #1e2529; --muted: #5c686f; --line: #dde1e1; --accent: #2c6e8f; --second: #a8632a }
 @media (prefers-color-scheme: dark) {
-svg { --ink: #e4e9eb; --muted: #9ba8af; --line: #333d43; --accent: #74b5d4; --second: #dfa06a } }
+svg { --paper: #1a2024; --ink: #e4e9eb; --muted: #9ba8af; --line: #333d43; --accent: #74b5d4; --second: #dfa06a } }
 </style>"""
 """For a drawing that stands alone, as the pages' style does for those on a page."""
 
@@ -55,7 +56,9 @@ def main() -> None:
         )
         print()
         print(*curve_table(points), sep="\n")
-        print("commits", sorted(commits(folder)))
+        for seed, value in sorted(before(points).items()):
+            print(f"without cleaning, seed {seed}: {value:.3f}")
+        print("commits", *sorted(commits(folder)))
     if given.curve:
         write_text(given.curve, curve(found))
 
@@ -101,16 +104,16 @@ def calibration_table(found: Sequence[Calibrated]) -> Iterator[str]:
 
 
 def curve_table(points: Sequence[Point]) -> Iterator[str]:
-    """Yield the points of every arm: what is said then, mAP on the truth, and what it gained with its interval."""
-    yield "| who decides | tasks | answers | said | of that wrong | seeds | mAP on the truth | points gained |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    """Yield the points of every arm: what is said then, and the mAP on the truth that it gained, with its interval."""
+    yield "| who decides | tasks | answers | said | of that wrong | seeds | points gained |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
     for arm, tasks, own in grouped(points):
         mean, half = gained(points, own)
         gain = f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})" if tasks else ""
         said, wrong = (np.mean([getattr(point, name) for point in own]) for name in ("recorded", "wrong"))
         share = f"{wrong:.0f} ({100 * wrong / said:.1f} %)"
         cells = (arm, f"{tasks:,}", f"{own[0].answers:,}", f"{said:,.0f}", share, len(own))
-        yield f"| {' | '.join(map(str, cells))} | {before(points) + mean:.3f} | {gain} |"
+        yield f"| {' | '.join(map(str, cells))} | {gain} |"
 
 
 def grouped(points: Sequence[Point]) -> Iterator[tuple[str, int, list[Point]]]:
@@ -120,9 +123,10 @@ def grouped(points: Sequence[Point]) -> Iterator[tuple[str, int, list[Point]]]:
             yield arm.name, tasks, [point for point in points if (point.arm, point.tasks) == (arm.name, tasks)]
 
 
-def before(points: Sequence[Point]) -> float:
-    """Return mAP on the truth without cleaning, of all seeds and folds."""
-    return float(np.mean([list(point.truth_map.values()) for point in points if point.arm == "nothing"]))
+def before(points: Sequence[Point]) -> dict[int, float]:
+    """Return mAP on the truth without cleaning, the mean over the folds, by seed."""
+    nothing = [point for point in points if point.arm == "nothing"]
+    return {point.seed: float(np.mean(list(point.truth_map.values()))) for point in nothing}
 
 
 def gained(points: Sequence[Point], own: Sequence[Point]) -> tuple[float, float]:
@@ -152,11 +156,8 @@ def curve(found: Mapping[str, Sequence[Point]]) -> str:
             axes.set(title=ALBUMS[album], xlabel="tasks decided")
             axes.title.set(fontsize=9, color=INK)
             for arm, (colour, line, marker) in LINES.items():
-                seeds = {point.seed for point in points if point.arm == arm}
-                # Points that fewer seeds have would make the curve jump.
-                same = [
-                    (tasks, mine) for name, tasks, mine in grouped(points) if name == arm and len(mine) == len(seeds)
-                ]
+                # A point of one seed has half of the folds only, and would make the curve jump.
+                same = [(tasks, mine) for name, tasks, mine in grouped(points) if name == arm and len(mine) > 1]
                 own = [(tasks, *gained(points, mine)) for tasks, mine in same]
                 tasks, means, halves = (np.array(column) for column in zip((0, 0.0, 0.0), *own, strict=True))
                 axes.plot(tasks, 100 * means, line, marker=marker, markersize=4, color=colour, label=arm, linewidth=1.3)
@@ -164,7 +165,7 @@ def curve(found: Mapping[str, Sequence[Point]]) -> str:
             for arm, style in (("everything, never wrong", ":"), ("all that is wrong, mended", "-.")):
                 (mean,) = (100 * gained(points, mine)[0] for name, _, mine in grouped(points) if name == arm)
                 axes.axhline(mean, color=MUTED, linestyle=style, linewidth=1, label=arm)
-        every[0].set_ylabel("points of test mAP on the truth more than without cleaning")
+        every[0].set_ylabel("points of test mAP gained, on the truth")
         handles, names = every[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         svg = svg_text(figure, name="cleaning")
