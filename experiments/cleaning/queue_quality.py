@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from tagger.cleaning.queue_table import MISSING, MISTAKEN
+from tagger.cleaning.queue.table import MISSING, MISTAKEN
 from tagger.data.states import ABSENT, PRESENT
 
 DENIED, BOTH = "missing, not unknown", "both"

@@ -25,9 +25,9 @@ from annotators import Truth, fill_in
 from omegaconf import OmegaConf
 from queue_quality import KINDS, Asked, Calibrated, Pairs, Quality, cleanlab_alone
 
-from tagger.cleaning.queue_table import MISSING, MISTAKEN, QUEUE, QUEUE_SCHEMA, read_queue, task_id, write_queue
-from tagger.cleaning.scores import read_scores
-from tagger.cleaning.scoring import rows_of
+from tagger.cleaning.queue.table import MISSING, MISTAKEN, QUEUE, QUEUE_SCHEMA, read_queue, task_id, write_queue
+from tagger.cleaning.scoring.scores import read_scores
+from tagger.cleaning.scoring.turns import rows_of
 from tagger.data.catalog import FOLDS
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.datamodule import PhotoData

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tagger.cleaning.spreadsheet import COLUMNS, read_table
+from tagger.cleaning.tasks.spreadsheet import COLUMNS, read_table
 
 STUDY = Path(__file__).parents[2] / "experiments" / "cleaning"
 
