@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import tagger.config  # noqa: F401 - registers the typed root of conf/clean.yaml
+from tagger.cleaning.last import as_last_time
 from tagger.cleaning.words import as_hydra_takes
 from tagger.config import needed
 from tagger.errors import UserError, shown_plainly
@@ -34,10 +35,17 @@ def main(config: DictConfig) -> None:
 
 
 def typed() -> str:
-    """Return the command as typed: sys.argv has the quotes that Hydra wants."""
-    return shlex.join(["python", "-m", "tagger.clean", *sys.orig_argv[1 - len(sys.argv) :]])
+    """Return the command as typed, with the words of the last step that it went on with."""
+    return shlex.join(["python", "-m", "tagger.clean", *sys.orig_argv[-len(sys.argv) + 1 + len(AGAIN) :], *AGAIN])
+
+
+AGAIN: list[str] = []
+"""Words of the last step that say what is cleaned, where the command does not."""
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_hydra_takes(sys.argv[1:])
+    AGAIN += as_last_time(sys.argv[1:])
+    if AGAIN:
+        print(f"{' '.join(AGAIN)}, as last time")
+    sys.argv[1:] = [*as_hydra_takes(sys.argv[1:]), *AGAIN]
     main()

@@ -100,7 +100,10 @@ def the_queue_is_made(data: list[str], folder: Path):
     assert {row["said_by"] for row in queue} == {"colours"}
     assert all(row["neighbours"] is not None for row in queue), "the features are kept"
     assert 0 < sum(row["overlap"] == 2 for row in queue) < 30
-    drawn = clean("step=queue", "kinds=[]", "sample=3", *data, cwd=folder)
+    # What is cleaned need not be typed again.
+    drawn = clean("step=queue", "kinds=[]", "sample=3", cwd=folder)
+    assert "data=folder" in drawn.stdout
+    assert "as last time" in drawn.stdout
     assert drawn.returncode == 0, drawn.stderr
     queue = read_queue(folder / "cleaning" / "folder" / "queue.parquet").to_pylist()
     assert [(row["kind"], row["score"], row["said_by"]) for row in queue] == [("sample", None, "")] * 3

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 from rich.console import Console
 
+from tagger.cleaning.last import choosing, remember
 from tagger.config import as_typed
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
@@ -68,6 +69,7 @@ def opened(config: DictConfig, name: str, words: Sequence[str], *, command: str)
         console.print(f"preparing {store.folder}, which is not there yet", markup=False, soft_wrap=True)
         fill(config, prepared, store, read_taxonomy(config.data.taxonomy))
     folder = Path(config.folder or f"cleaning/{name}").expanduser()
+    remember([f"data={name}", *(word for word in choosing(words) if not word.startswith("data="))])
     trained = (*training_words(name, words), *catalog_words(config, prepared))
     return Cleaning(config, trained, folder, store, console, command)
 
