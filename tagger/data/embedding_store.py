@@ -83,12 +83,14 @@ class EmbeddingStore:
 
 
 def photo_keys(ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return the keys of photos, given the hex digits of the sha256 of their files, all 64 or the first 32.
+    """Return the keys of photos, given the hex digits of the sha256 of their files, all 64 or the first 32, or keys already.
 
     Example:
         >>> photo_keys(["9f86d081884c7d659a2feaa0c55ad015"])[0].as_py().hex()
         '9f86d081884c7d659a2feaa0c55ad015'
     """
+    if isinstance(ids, pa.Array) and ids.type == KEY:
+        return ids
     names = ids.to_pylist() if isinstance(ids, pa.Array | pa.ChunkedArray) else ids
     digits = bytes.fromhex("".join(name[:32] for name in names))
     return pa.Array.from_buffers(KEY, len(names), [None, pa.py_buffer(digits)])
