@@ -140,5 +140,7 @@ def imported() -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise UserError("index=faiss needs FAISS: pip install tagger[mine]; or compare all photos: index=exact") from error
+        raise UserError(
+            "index=faiss needs FAISS: pip install tagger[mine]; or compare all photos: index=exact"
+        ) from error
     return faiss
