@@ -37,7 +37,11 @@ class Query:
         Args:
             features: Embeddings, (photos, features).
         """
-        return np.asarray(directions(features, self.centre) @ self.direction)
+        # The cosine from three products: no copy of the photos is moved to the centre, which takes half of the time.
+        vectors = features.astype(np.float32)
+        along, towards = (vectors @ np.stack([self.direction, self.centre], axis=1)).T
+        squares = np.einsum("ij,ij->i", vectors, vectors) - 2 * towards + self.centre @ self.centre
+        return np.asarray((along - self.centre @ self.direction) / np.sqrt(np.maximum(squares, 1e-12)))
 
 
 def query(positive: np.ndarray, negative: np.ndarray | None = None, *, centre: np.ndarray) -> Query:
