@@ -3,10 +3,11 @@
     python experiments/performance/similar.py --photos 1000000 --threads 1
 
 There are no million photos here: their embeddings are drawn from those of Corel5k's (EfficientNet-Lite0, 1,280
-numbers). Each is a photo moved towards another by up to 60 %, with noise of a fifth of the spread of every number: float16, on
-disk, mapped, as the store of embeddings has them. The photos that are searched for are 200 others of Corel5k, that no
-vector was made of. A search is all of it: the query's direction, FAISS's cells, and the best compared again with the
-embeddings on disk. Recall is the share of the exact 50 best that it finds. Needs 6 GB of disk and some ten minutes.
+numbers). Each is a photo moved towards another by up to 60 %, with noise of a fifth of the spread of every number:
+float16, on disk, mapped, as the store of embeddings has them. The photos that are searched for are 200 others of
+Corel5k, that no vector was made of. A search is all of it: the query's direction, FAISS's cells, and the best compared
+again with the embeddings on disk. Recall is the share of the exact 50 best that it finds. Needs 6 GB of disk and some
+ten minutes.
 """
 
 import argparse

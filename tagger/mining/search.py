@@ -44,13 +44,16 @@ class Query:
         return np.asarray((along - self.centre @ self.direction) / np.sqrt(np.maximum(squares, 1e-12)))
 
 
-def query(positive: np.ndarray, negative: np.ndarray | None = None, *, centre: np.ndarray) -> Query:
+def query(
+    positive: np.ndarray, negative: np.ndarray | None = None, *, centre: np.ndarray, against: float = AGAINST
+) -> Query:
     """Return the query of some examples.
 
     Args:
         positive: Embeddings of photos like which more are wanted, (examples, features).
         negative: Of photos that they must not be mistaken for, (examples, features); None: there are none.
         centre: The pool's mean, see `centre_of`.
+        against: What the negative examples weigh against the positive ones.
 
     Example:
         >>> here = np.zeros(2, dtype=np.float32)
@@ -61,7 +64,7 @@ def query(positive: np.ndarray, negative: np.ndarray | None = None, *, centre: n
     """
     wanted = directions(positive, centre).mean(axis=0)
     if negative is not None and len(negative):
-        wanted = wanted - AGAINST * directions(negative, centre).mean(axis=0)
+        wanted = wanted - against * directions(negative, centre).mean(axis=0)
     return Query(_unit(wanted[None])[0], centre)
 
 
