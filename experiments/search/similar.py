@@ -2,7 +2,7 @@
 
     python experiments/search/similar.py --seed 0
 
-The pool is Corel5k, 4,999 photos. For every label that at least 30 photos carry, some of its photos are drawn as
+The pool is Corel5k, 4,999 photos. For every label that at least 70 photos carry, some of its photos are drawn as
 examples, five times, and the best of the others are looked at: which share of the best 10 and of the best 50 carries
 the label? Corel's keywords are at most five a photo, so a photo may show a label and count as wrong. Writes labels.csv
 beside this file. Takes five minutes on one core.
@@ -22,7 +22,7 @@ from tagger.studies.composing import composed, composing
 from tagger.tracking.run_folder import provenance
 from tagger.training.building import build_data, build_network
 
-LEAST, DRAWS, AT = 30, 5, (10, 50)
+LEAST, DRAWS, AT = 70, 5, (10, 50)
 
 Ranked = Callable[[np.ndarray], np.ndarray]
 """Examples → photos, the best first; the examples may be among them."""

@@ -57,8 +57,8 @@ def query(
 
     Example:
         >>> here = np.zeros(2, dtype=np.float32)
-        >>> query(np.array([[2.0, 0.0], [0.0, 3.0]]), centre=here).direction.round(2).tolist()
-        [0.71, 0.71]
+        >>> query(np.array([[2.0, 0.0], [0.0, 3.0]]), centre=here).direction.round(2)
+        array([0.71, 0.71], dtype=float32)
         >>> query(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), centre=here).scores(np.array([[0, 1]])).round(2)
         array([-0.45], dtype=float32)
     """
