@@ -91,7 +91,7 @@ def test_what_negative_examples_look_like_comes_last(pool: Path, mine: Callable[
     found, _ = mine(*words, "negative=pool/blue0[1-4].png", "against=1")
     assert {name[:3] for name in found[:10]} == {"red"} != {name[:3] for name in without[:10]}
     # Pictures of the examples themselves are set apart.
-    assert len(found) == len(without) == 21 - 1
+    assert len(found) == len(without) == 10 + 11
 
 
 def test_an_index_finds_the_same(pool: Path, mine: Callable[..., tuple[list[str], str]]):
