@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from omegaconf import DictConfig
 
-from tagger.cleaning.queue import drawn_tasks
-from tagger.cleaning.queue_table import MISSING, QUEUE, read_queue, write_queue
+from tagger.cleaning.queue.making import drawn_tasks
+from tagger.cleaning.queue.table import MISSING, QUEUE, read_queue, write_queue
 from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.catalog.reading import of_source

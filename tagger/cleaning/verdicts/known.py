@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagger.cleaning.answers import Answer, Opinion
-from tagger.cleaning.tasks import Sent, remembered
+from tagger.cleaning.tasks.task import Sent, remembered
+from tagger.cleaning.verdicts.answers import Answer, Opinion
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.taxonomy import Taxonomy
 

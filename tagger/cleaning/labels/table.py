@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tagger.cleaning.labels import LabelToClean
+from tagger.cleaning.labels.ranked import LabelToClean
 from tagger.pages.template import figure
 from tagger.pages.visible import visible
 

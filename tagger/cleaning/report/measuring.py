@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 from scipy.sparse import csr_array
 
-from tagger.cleaning.accuracy import Stratum, noise_left
-from tagger.cleaning.asked import Subject
-from tagger.cleaning.decisions import Decisions
-from tagger.cleaning.sampling import parts_of_fold
+from tagger.cleaning.queue.asked import Subject
+from tagger.cleaning.queue.sampling import parts_of_fold
+from tagger.cleaning.report.accuracy import Stratum, noise_left
+from tagger.cleaning.verdicts.decisions import Decisions
 from tagger.data.catalog.fold_noise import FoldNoise, Part
 from tagger.data.states import PRESENT
 from tagger.data.taxonomy import Taxonomy

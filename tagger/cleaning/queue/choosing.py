@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.sparse import csr_array
 
-from tagger.cleaning.queue_table import MISSING, MISTAKEN
-from tagger.cleaning.ranking import calibrated, chance_missing, chance_mistaken, cleanlab_quality
+from tagger.cleaning.queue.chances import calibrated, chance_missing, chance_mistaken, cleanlab_quality
+from tagger.cleaning.queue.table import MISSING, MISTAKEN
 from tagger.data.states import PRESENT
 
 RANKS = ("margin", "cleanlab")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tagger.cleaning.queue_table import read_queue
+from tagger.cleaning.queue.table import read_queue
 from tagger.data.catalog.store import CatalogStore
 from tagger.errors import UserError
 

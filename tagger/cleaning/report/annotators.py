@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagger.cleaning.accuracy import Agreement, Key, Share, accuracy, agreement, wilson_interval
-from tagger.cleaning.people import last_words, said_by_people
+from tagger.cleaning.report.accuracy import Agreement, Key, Share, accuracy, agreement, wilson_interval
+from tagger.cleaning.verdicts.people import last_words, said_by_people
 from tagger.data.catalog.store import CatalogStore
 
 Answers = Mapping[str, Mapping[Key, int]]

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from tagger.cleaning.choosing import Pairs
-from tagger.cleaning.evidence import implied_by, is_top, twins
-from tagger.cleaning.nearest import nearest, neighbours_share
-from tagger.cleaning.queue_table import QUEUE_SCHEMA, task_id
-from tagger.cleaning.said import said_about
+from tagger.cleaning.queue.choosing import Pairs
+from tagger.cleaning.queue.evidence import implied_by, is_top, twins
+from tagger.cleaning.queue.nearest import nearest, neighbours_share
+from tagger.cleaning.queue.said import said_about
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, task_id
 from tagger.data.catalog import Catalog
 
 

@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from tagger.cleaning.scores import Scores
+from tagger.cleaning.scoring.scores import Scores
 from tagger.tracking.console import number
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tagger.cleaning.accuracy import Share, wilson_interval
-from tagger.cleaning.asked import Subject
-from tagger.cleaning.decisions import Decision, Decisions
-from tagger.cleaning.queue_table import AGAIN, MISSING, MISTAKEN, SAMPLE
+from tagger.cleaning.queue.asked import Subject
+from tagger.cleaning.queue.table import AGAIN, MISSING, MISTAKEN, SAMPLE
+from tagger.cleaning.report.accuracy import Share, wilson_interval
+from tagger.cleaning.verdicts.decisions import Decision, Decisions
 from tagger.data.states import PRESENT
 
 UNASKED = "unasked"

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from tagger.cleaning.annotators import Annotators, annotators, answers_of
-from tagger.cleaning.asked import asked
-from tagger.cleaning.decisions import Decision, decisions
-from tagger.cleaning.gains import Gains, gains
-from tagger.cleaning.measuring import measure_fold_noise
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.progress import LabelProgress, Progress, by_kind, by_label
-from tagger.cleaning.queue_table import SAMPLE
-from tagger.cleaning.scores import kept_scores
-from tagger.cleaning.scoring import rows_of
+from tagger.cleaning.queue.asked import asked
+from tagger.cleaning.queue.table import SAMPLE
+from tagger.cleaning.report.annotators import Annotators, annotators, answers_of
+from tagger.cleaning.report.gains import Gains, gains
+from tagger.cleaning.report.measuring import measure_fold_noise
+from tagger.cleaning.report.progress import LabelProgress, Progress, by_kind, by_label
+from tagger.cleaning.scoring.scores import kept_scores
+from tagger.cleaning.scoring.turns import rows_of
+from tagger.cleaning.verdicts.decisions import Decision, decisions
 from tagger.data.catalog.fold_noise import FoldNoise
 from tagger.data.catalog.history import WORDS
 from tagger.data.catalog.prepared import Prepared

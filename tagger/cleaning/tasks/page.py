@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tagger.atomic import write_text
-from tagger.cleaning.answers import Answer, Problem
-from tagger.cleaning.standard import definition_of
-from tagger.cleaning.tasks import VERDICTS, Task, Tasks
+from tagger.cleaning.tasks.standard import definition_of
+from tagger.cleaning.tasks.task import VERDICTS, Task, Tasks
+from tagger.cleaning.verdicts.answers import Answer, Problem
 from tagger.errors import UserError
 from tagger.pages.template import page_template
 from tagger.pages.visible import visible

@@ -9,13 +9,13 @@ from scipy.sparse import csr_array
 
 from tagger.data.states import ABSENT, PRESENT
 
-Pairs = tuple[np.ndarray, np.ndarray]
+Places = tuple[np.ndarray, np.ndarray]
 """Rows of photos and columns of labels, int64, of equal length."""
 
 
 def sampled(
     states: csr_array, rows: np.ndarray, *, count: int, unknown: np.ndarray, closed: csr_array, seed: int = 0
-) -> Pairs:
+) -> Places:
     """Draw pairs at random: half of them labels said to be on the photo, half of them labels that count as absent.
 
     Of a thousand pairs drawn from all of them a few would be present, and it is those that precision rests on.
@@ -61,7 +61,7 @@ def parts_of_fold(
     return (dense == PRESENT) & is_open, absent & is_open
 
 
-def asked_again(decided: Pairs, *, count: int, seed: int = 0) -> Pairs:
+def asked_again(decided: Places, *, count: int, seed: int = 0) -> Places:
     """Draw pairs that one person has decided, to ask another; those that several have decided tell enough.
 
     Args:

@@ -7,9 +7,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tagger.cleaning.accuracy import Share
-from tagger.cleaning.gains import Gains
-from tagger.cleaning.report import Report
+from tagger.cleaning.report.accuracy import Share
+from tagger.cleaning.report.gains import Gains
+from tagger.cleaning.report.report import Report
 from tagger.data.catalog.fold_noise import percent
 from tagger.pages.template import figure
 from tagger.pages.visible import visible
@@ -31,7 +31,7 @@ def bought(gains: Gains) -> str:
     """Return what cleaning bought, in a sentence.
 
     Example:
-        >>> from tagger.cleaning.gains import Point
+        >>> from tagger.cleaning.report.gains import Point
         >>> points = (Point("", 0, 0.4, 0.5), Point("", 300, 0.46, 0.52))
         >>> print(bought(Gains(points, (), (0.06, 0.041, 0.078), photos=4999, same_training=True)))
         Mean AP of the labels cleaned 0.400 → 0.460 (+6.0 points, +4.1 to +7.8), of all 0.500 → 0.520, with 300 decided.
@@ -55,7 +55,7 @@ def interval(share: Share) -> str:
     """Return a share with its interval, in per cent.
 
     Example:
-        >>> from tagger.cleaning.accuracy import wilson_interval
+        >>> from tagger.cleaning.report.accuracy import wilson_interval
         >>> interval(wilson_interval(90, 100)), interval(wilson_interval(0, 0))
         ('90 % (83–94)', '–')
     """

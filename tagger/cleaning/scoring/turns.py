@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from tagger.cleaning.scores import Scores, ScoresError, write_scores
+from tagger.cleaning.scoring.scores import Scores, ScoresError, write_scores
 from tagger.data.catalog import FOLDS, Catalog, CatalogStore
 from tagger.studies.job import jobs_of
 from tagger.studies.running import Say, run_job

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from tagger.atomic import write_text
-from tagger.cleaning.tasks import name_of
+from tagger.cleaning.tasks.task import name_of
 from tagger.data.catalog.view import Catalog
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.taxonomy import Label, Taxonomy

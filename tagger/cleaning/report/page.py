@@ -9,10 +9,10 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from tagger.atomic import write_text
-from tagger.cleaning.gains import Gains
-from tagger.cleaning.progress import LabelProgress
-from tagger.cleaning.report import Change, Report
-from tagger.cleaning.report_table import bought, interval
+from tagger.cleaning.report.gains import Gains
+from tagger.cleaning.report.progress import LabelProgress
+from tagger.cleaning.report.report import Change, Report
+from tagger.cleaning.report.table import bought, interval
 from tagger.data.catalog import Catalog
 from tagger.data.catalog.fold_noise import noise_figures, noise_note, percent
 from tagger.pages.drawing import ACCENT, INK, MUTED, SECOND, SETTINGS, svg_text
@@ -58,7 +58,7 @@ def write_page(path: Path, report: Report, *, facts: Mapping[str, str], catalog:
     rows = dict.fromkeys(change.row for sheet in sheets for change in sheet.changes)
     thumbnails = load_thumbnails({row: catalog.place(row) for row in rows}, progress=True)
     gained = report.gains if report.gains and len(report.gains.points) > 1 else None
-    page = page_template(Path(__file__).with_name("report.html")).render(
+    page = page_template(Path(__file__).with_name("page.html")).render(
         report=report,
         facts=facts,
         note=noise_note(noise_figures(report.noise, fingerprint=report.data_fingerprint)),

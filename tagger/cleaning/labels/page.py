@@ -7,7 +7,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from tagger.atomic import write_text
-from tagger.cleaning.labels import LabelToClean
+from tagger.cleaning.labels.ranked import LabelToClean
 from tagger.pages.drawing import ACCENT, INK, MUTED, SECOND, SETTINGS, svg_text
 from tagger.pages.template import page_template
 from tagger.pages.visible import visible
@@ -27,7 +27,7 @@ def write_page(path: Path, labels: Sequence[LabelToClean], *, facts: Mapping[str
         facts: Shown at the top, by name.
     """
     counts = {reason: sum(label.reason == reason for label in labels) for reason in ("dirty", "starved", "fine")}
-    page = page_template(Path(__file__).with_name("labels_to_clean.html")).render(
+    page = page_template(Path(__file__).with_name("page.html")).render(
         labels=labels, facts=facts, counts=counts, drawing=Markup(size_and_ap(labels))
     )
     write_text(path, page)

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
-from tagger.cleaning.people import last_words, said_by_people
-from tagger.cleaning.sampling import Pairs
+from tagger.cleaning.queue.sampling import Places
+from tagger.cleaning.verdicts.people import last_words, said_by_people
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
@@ -92,7 +92,7 @@ def decisions(store: CatalogStore, taxonomy: Taxonomy, *, complete: bool) -> Dec
     return Decisions(tuple(made), frozenset(open_))
 
 
-def decided_pairs(store: CatalogStore, taxonomy: Taxonomy, rows: np.ndarray) -> Pairs:
+def decided_pairs(store: CatalogStore, taxonomy: Taxonomy, rows: np.ndarray) -> Places:
     """Return what people have decided as rows of what training sees and columns: a pair for everybody who decided it.
 
     Those who could not say have decided nothing.
@@ -100,7 +100,7 @@ def decided_pairs(store: CatalogStore, taxonomy: Taxonomy, rows: np.ndarray) -> 
     Args:
         store: The catalog.
         taxonomy: The labels.
-        rows: Rows of the table ``photos`` that training sees, see :func:`tagger.cleaning.scoring.rows_of`.
+        rows: Rows of the table ``photos`` that training sees, see :func:`tagger.cleaning.scoring.turns.rows_of`.
     """
     place = np.full(store.manifest.rows["photos"], -1)
     place[rows] = np.arange(len(rows))

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from tagger.atomic import write_text
-from tagger.cleaning.expectation import expected_ap
-from tagger.cleaning.noise import expected_noise
+from tagger.cleaning.labels.expectation import expected_ap
+from tagger.cleaning.labels.noise import expected_noise
 from tagger.data.states import PRESENT, Weighing
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tagger.cleaning.answers import Answer, Opinion, Problem
-from tagger.cleaning.known import Known, Subject
-from tagger.cleaning.label_studio import is_export, read_export
-from tagger.cleaning.opinions import CheckedOpinion, new_opinions, opinion_rows
-from tagger.cleaning.page import is_saved_page, read_saved_page
-from tagger.cleaning.people import last_words, said_by_people
-from tagger.cleaning.queue_table import catalog_identity
-from tagger.cleaning.spreadsheet import read_table
+from tagger.cleaning.queue.table import catalog_identity
+from tagger.cleaning.tasks.label_studio import is_export, read_export
+from tagger.cleaning.tasks.page import is_saved_page, read_saved_page
+from tagger.cleaning.tasks.spreadsheet import read_table
+from tagger.cleaning.verdicts.answers import Answer, Opinion, Problem
+from tagger.cleaning.verdicts.known import Known, Subject
+from tagger.cleaning.verdicts.opinions import CheckedOpinion, new_opinions, opinion_rows
+from tagger.cleaning.verdicts.people import last_words, said_by_people
 from tagger.data.catalog.store import TABLES, Batch, CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy

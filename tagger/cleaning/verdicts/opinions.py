@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagger.cleaning.answers import Opinion, Problem
-from tagger.cleaning.known import Known
+from tagger.cleaning.verdicts.answers import Opinion, Problem
+from tagger.cleaning.verdicts.known import Known
 from tagger.data.catalog.store import TABLES, CatalogStore
 from tagger.data.states import ABSENT, PRESENT
 

@@ -7,12 +7,12 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
-from tagger.cleaning.label_studio import write_project
-from tagger.cleaning.page import write_page
-from tagger.cleaning.queue_table import catalog_identity
-from tagger.cleaning.spreadsheet import write_table
-from tagger.cleaning.standard import Examples, write_standard
-from tagger.cleaning.tasks import Tasks, remember
+from tagger.cleaning.queue.table import catalog_identity
+from tagger.cleaning.tasks.label_studio import write_project
+from tagger.cleaning.tasks.page import write_page
+from tagger.cleaning.tasks.spreadsheet import write_table
+from tagger.cleaning.tasks.standard import Examples, write_standard
+from tagger.cleaning.tasks.task import Tasks, remember
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError
@@ -53,7 +53,7 @@ def export_tasks(
         folder: Of the data set's cleaning.
         store: The catalog that the tasks are about.
         taxonomy: The labels.
-        examples: Photos for the standard, by label, see :func:`tagger.cleaning.standard.examples_of`.
+        examples: Photos for the standard, by label, see :func:`tagger.cleaning.tasks.standard.examples_of`.
         confused: Labels that a label was found to be confused with, for the standard.
         images: Of Label Studio: what stands before a photo's path in its address; None puts photos into the tasks.
         predictions: Of Label Studio: whether an answer is suggested.

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tagger.atomic import written_whole
-from tagger.cleaning.queue_table import MISSING, MISTAKEN
+from tagger.cleaning.queue.table import MISSING, MISTAKEN
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.storage import location
 from tagger.data.taxonomy import Label, Taxonomy
@@ -75,7 +75,7 @@ class Tasks:
     """Rows of ``queue_table.QUEUE_SCHEMA``."""
     taxonomy: Taxonomy
     catalog: str
-    """Identity of the catalog, see :func:`tagger.cleaning.queue_table.catalog_identity`."""
+    """Identity of the catalog, see :func:`tagger.cleaning.queue.table.catalog_identity`."""
 
     def __post_init__(self) -> None:
         if not len(self.queue):

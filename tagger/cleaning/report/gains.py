@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tagger.cleaning.decisions import Decision
-from tagger.cleaning.scores import Scores
+from tagger.cleaning.scoring.scores import Scores
+from tagger.cleaning.verdicts.decisions import Decision
 from tagger.data.catalog import Catalog
 from tagger.data.dataset import dense_states
 from tagger.data.states import PRESENT, UNKNOWN, Weighing, unknown_weights

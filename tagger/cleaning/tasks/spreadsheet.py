@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagger.atomic import written_whole
-from tagger.cleaning.answers import Answer, Problem
-from tagger.cleaning.tasks import Tasks
+from tagger.cleaning.tasks.task import Tasks
+from tagger.cleaning.verdicts.answers import Answer, Problem
 from tagger.errors import UserError
 from tagger.pages.visible import visible
 

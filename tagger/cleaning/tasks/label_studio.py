@@ -16,9 +16,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tagger.atomic import write_text, written_whole
-from tagger.cleaning.answers import Answer, Opinion, Problem
-from tagger.cleaning.standard import definition_of
-from tagger.cleaning.tasks import VERDICTS, Task, Tasks, name_of
+from tagger.cleaning.tasks.standard import definition_of
+from tagger.cleaning.tasks.task import VERDICTS, Task, Tasks, name_of
+from tagger.cleaning.verdicts.answers import Answer, Opinion, Problem
 from tagger.data.taxonomy import Label
 from tagger.pages.visible import visible
 from tagger.tags.gallery.pictures import pictures
