@@ -19,6 +19,7 @@ from tagger.cleaning.verdicts.decisions import decided_pairs
 from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.standing import current, states
+from tagger.data.embeddings import Features
 from tagger.errors import UserError
 from tagger.studies.composing import composed, composing
 from tagger.training.building import build_data, build_network
@@ -134,7 +135,7 @@ def columns_of(wanted: str | ListConfig, cleaning: Cleaning, scores: Scores) -> 
     return [taxonomy.column[name] for name in names]
 
 
-def scoring_features(scores: Scores) -> np.ndarray | None:
+def scoring_features(scores: Scores) -> Features | None:
     """Return the features by which the models scored all photos with a file, (photos, …); None if they kept none."""
     with composing():
         config = composed("train", scores.facts["words"])
