@@ -1,0 +1,1 @@
+"""What ``python -m tagger.mine`` does, a module each."""
