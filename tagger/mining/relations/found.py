@@ -138,7 +138,7 @@ def find_relations(pairs: Pairs, said: Pairs, taxonomy: Taxonomy, criteria: Crit
             measured, one, two = sure if kind == "excludes" else weighed, taxonomy.column[label], taxonomy.column[other]
             found[kind, label, other] = measured.finding(kind, one, two, Verdict("known"), taxonomy.ids)
     ordered = sorted(found.values(), key=lambda finding: (-_sureness(finding), finding.label, finding.other))
-    return suggested(ordered, known)
+    return suggested([_with_common_names(finding, taxonomy) for finding in ordered], known)
 
 
 def _found(weighed: Measured, sure: Measured, known: Known) -> Iterator[Finding]:
@@ -163,6 +163,15 @@ def _stated(taxonomy: Taxonomy) -> Iterator[tuple[Kind, str, str]]:
             yield "excludes", one, two
 
 
+def _with_common_names(finding: Finding, taxonomy: Taxonomy) -> Finding:
+    """Return the finding with a note where a source says both labels by one word, so that they must meet."""
+    one, two = (taxonomy.labels[taxonomy.column[id_]] for id_ in (finding.label, finding.other))
+    common = {word for key in one.sources for word in set(one.sources[key]) & set(two.sources.get(key, ()))}
+    if not common or finding.note:
+        return finding
+    return replace(finding, note=f"{' and '.join(sorted(common))} {'mean' if len(common) > 1 else 'means'} both")
+
+
 def _sureness(finding: Finding) -> float:
     """Return what findings are ordered by, in [0, 1]."""
     if finding.kind == "implies":
@@ -174,12 +183,13 @@ def suggested(findings: Sequence[Finding], known: Known) -> list[Finding]:
     """Mark what is put forward: new, as a whole free of contradictions, and without what follows from the rest.
 
     Args:
-        findings: The surest first: of two that cannot be together the first one is taken.
+        findings: The surest first: of two that cannot be together the first one is taken. One with a note is not put
+            forward: what a source says by one word for both labels is no discovery.
         known: What the label system states.
     """
     column = {id_: number for number, id_ in enumerate(known.ids)}
     places = [(column[finding.label], column[finding.other]) for finding in findings]
-    new = [number for number, finding in enumerate(findings) if finding.taxonomy == "new"]
+    new = [number for number, finding in enumerate(findings) if finding.taxonomy == "new" and not finding.note]
     implications = [number for number in new if findings[number].kind == "implies"]
     circles = _circles(known, [places[number] for number in implications])
     notes: dict[int, str] = {}

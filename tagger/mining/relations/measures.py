@@ -21,7 +21,7 @@ def share(part: Floats, rest: Floats) -> tuple[Floats, Floats, Floats]:
 
     Example:
         >>> [round(float(figure), 3) for figure in share(np.array(45.0), np.array(5.0))]
-        [0.9, 0.808, 0.951]
+        [0.9, 0.808, 0.95]
     """
     of = part + rest
     with np.errstate(invalid="ignore", divide="ignore"):
