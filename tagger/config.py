@@ -193,25 +193,6 @@ class CleanConfig:
     cache: str = MISSING
 
 
-@dataclass
-class MineConfig:
-    """Root of ``conf/mine.yaml``."""
-
-    what: str = MISSING
-    data: Any = MISSING
-    folder: str | None = None
-    shown: int = MISSING
-    cache: str = MISSING
-    confidence: float = MISSING
-    support: int = MISSING
-    exceptions: float = MISSING
-    chance: float = MISSING
-    correlation: float = MISSING
-    against: list[str] = MISSING
-    patch: str | None = None
-    to: str | None = None
-
-
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -253,4 +234,3 @@ ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
 ConfigStore.instance().store(name="search_schema", node=SearchConfig)
 ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
 ConfigStore.instance().store(name="clean_schema", node=CleanConfig)
-ConfigStore.instance().store(name="mine_schema", node=MineConfig)

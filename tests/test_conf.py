@@ -170,6 +170,7 @@ PATHS = {
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
     "compare": ("output", "question"),
+    "mine": ("folder", "patch", "to"),
 }
 """Settings that these verbs take as they are typed."""
 
@@ -179,7 +180,7 @@ def typed() -> list[tuple[str, str]]:
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), *CONF.rglob("*.yaml")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.parent.name != "taxonomy")
     # Pages also show commands in a row: prepare && train.
-    verbs = "train|prepare|export|predict|serve|search|compare|study|clean"
+    verbs = "train|prepare|export|predict|serve|search|compare|study|clean|mine"
     found = set(re.findall(rf"python -m tagger\.({verbs})\b([^`\n&]*)", text))
     return sorted(
         (verb, words)
@@ -317,6 +318,13 @@ def test_a_misspelled_word_of_prepare_is_named(word: str):
 def test_a_misspelled_word_of_clean_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose("clean", overrides=[word])
+    assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
+
+
+@pytest.mark.parametrize("word", ["wht=relations", "support=some", "data.sise=3", "against=3"])
+def test_a_misspelled_word_of_mine_is_named(word: str):
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        compose("mine", overrides=[word])
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 

@@ -1,6 +1,5 @@
 """Write relations into the text of a label system; all that was there stays as it was, comments too."""
 
-import json
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -63,7 +62,9 @@ def as_word(text: str) -> str:
         ('scene.forest', '"on"', '/m/01g317', '"a, b"')
     """
     is_plain = re.fullmatch(r"[\w./+-]+( [\w./+-]+)*", text) is not None and yaml.safe_load(text) == text
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
+    if is_plain:
+        return text
+    return '"' + re.sub(r'[^ -~]|["\\]', lambda letter: f"\\U{ord(letter[0]):08x}", text) + '"'
 
 
 def _edit(text: str, node: yaml.Node, key: str, there: yaml.Node | None, others: list[str]) -> tuple[int, str]:

@@ -48,6 +48,7 @@
     for (const box of boxes) box.addEventListener("change", update);
     search.addEventListener("input", update);
     document.querySelector("#controls").hidden = false;
+    update();
   }
   sortable(document.querySelector("#relations"));
 }

@@ -86,9 +86,9 @@ def read_suggestions(path: Path) -> list[Addition]:
 
 def _addition(entry: object, path: Path) -> Addition:
     if isinstance(entry, dict) and len(entry) == 2 and all(isinstance(value, str) for value in entry.values()):
-        label, (key,) = entry.get("label"), [key for key in entry if key != "label"] or [""]
-        if label is not None and key in RELATIONS:
-            return Addition(label, key, entry[key])
+        (key, *more) = [key for key in entry if key != "label"]
+        if not more and key in RELATIONS:
+            return Addition(entry["label"], key, entry[key])
     keys = ", ".join(RELATIONS)
     raise UserError(f"patch={path}: expected {{label: …, implies: …}} with one of {keys}, got {entry!r}")
 

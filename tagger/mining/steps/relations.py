@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from hydra.utils import instantiate
 
 from tagger.atomic import write_text
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.datamodule import PhotoData
+from tagger.data.replication import Replication
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 from tagger.mining.opened import Mining
@@ -41,6 +43,8 @@ def write(mining: Mining) -> None:
     config = mining.config
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
+    if mining.name is None:
+        raise UserError("data=… must be given: its label system is the one that is copied")
     grown = write_grown(config.data.taxonomy, target, additions)
     mining.say(f"{len(additions)} relations more; label system {target}, {len(grown)} labels")
     words = f"+experiment=baseline data={mining.name} data.taxonomy={target} rules=taxonomy"
@@ -82,7 +86,12 @@ def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: 
 
 def as_said(mining: Mining) -> PhotoData:
     """Return the data set with nothing but what was said: what the label system has filled in would confirm itself."""
-    data, folder = mining.data, Path("catalogs") / mining.name
+    if mining.name is None:
+        raise UserError("data=… must be given: relations are mined from its annotations")
+    folder = Path("catalogs") / mining.name
+    # Partial: Hydra would turn a dataclass among the arguments into a config. Nothing is drawn and nothing trained.
+    build = instantiate(mining.config.data, _partial_=True)
+    data: PhotoData = build(cache=mining.cache, seed=0, sampler=Replication())
     if isinstance(data.source, Prepared):
         data.source = replace(data.source, complete=False)
     elif data.prepared is None and CatalogStore(folder).exists:

@@ -1,1 +1,0 @@
-"""What grows the label system: more photos of a label, labels that nobody has named yet, relations between labels."""

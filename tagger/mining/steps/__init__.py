@@ -1,1 +1,0 @@
-"""What ``python -m tagger.mine`` does, a module each."""
