@@ -144,6 +144,7 @@ class CompareConfig:
     baseline: str = MISSING
     output: str = MISSING
     question: str | None = None
+    annotations: str | None = None
     resamples: int = MISSING
     seed: int = MISSING
     false_discovery_rate: float = MISSING
@@ -193,6 +194,29 @@ class CleanConfig:
     cache: str = MISSING
 
 
+@dataclass
+class MineConfig:
+    """Root of ``conf/mine.yaml``."""
+
+    what: str = MISSING
+    data: Any = None
+    network: Any = MISSING
+    folder: str | None = None
+    # A place or a list of places
+    pool: Any = None
+    examples: Any = None
+    negative: Any = None
+    n: int = MISSING
+    label: str | None = None
+    queue: str | None = None
+    index: str = MISSING
+    size: int = MISSING
+    fit: str = MISSING
+    max_pixels: int = MISSING
+    workers: int = MISSING
+    cache: str = MISSING
+
+
 def needed(config: DictConfig, *settings: str) -> None:
     """Ask for settings that have no default.
 
@@ -234,3 +258,4 @@ ConfigStore.instance().store(name="serve_schema", node=ServeConfig)
 ConfigStore.instance().store(name="search_schema", node=SearchConfig)
 ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
 ConfigStore.instance().store(name="clean_schema", node=CleanConfig)
+ConfigStore.instance().store(name="mine_schema", node=MineConfig)

@@ -79,7 +79,6 @@ def choose(
     most = min(limit for limit in (budget, per_label, len(scores)) if limit is not None)
     by_column = [matrix.tocsc() for matrix in (states, said, closed)]
     found: dict[str, list[Pairs]] = {kind: [] for kind in kinds}
-    usual = float((states.data == PRESENT).sum()) / max(scores.size, 1)
     for column in sorted(columns):
         state, spoken, is_closed = (_dense(matrix, column) for matrix in by_column)
         values = scores[:, column]
@@ -89,7 +88,7 @@ def choose(
             asked = (spoken == PRESENT) if kind == MISTAKEN else (state != PRESENT)
             rows = np.flatnonzero(asked & (is_closed == 0))
             if kind == MISTAKEN:
-                wrong = chance_mistaken(probability[rows], noise=noise, usual=usual)
+                wrong = chance_mistaken(probability[rows], noise=noise, share=float((state == PRESENT).mean()))
             else:
                 wrong = chance_missing(probability[rows], state[rows], unknown[rows], noise=noise)
             pairs = Pairs(rows, np.full(len(rows), column), values[rows], wrong - 0.5, quality[rows])

@@ -1,6 +1,6 @@
 """What people have decided: the verdicts that hold, who gave them, and what was said before without people."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,16 @@ class Decision:
     def is_changed(self) -> bool:
         """Whether the label is now on the photo and was not, or the other way about."""
         return (self.value == PRESENT) != (self.before == PRESENT)
+
+    def by(self, judges: Collection[str]) -> int:
+        """Return PRESENT or ABSENT as most of the judges say, where they have spoken; else what most people say.
+
+        Example:
+            >>> dog = Decision(7, "dog", value=1, before=1, people={"ann": 1, "ben": 1, "eve": -1}, batch=2)
+            >>> dog.by(["eve"]), dog.by(["tom"])
+            (-1, 1)
+        """
+        return int(np.sign(sum(value for who, value in self.people.items() if who in judges))) or self.value
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ All scorings are measured out of fold on the same photos and the same annotation
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,17 @@ from tagger.cleaning.decisions import Decision
 from tagger.cleaning.scores import Scores
 from tagger.data.catalog import Catalog
 from tagger.data.dataset import dense_states
-from tagger.data.states import Weighing
+from tagger.data.states import PRESENT, UNKNOWN, Weighing, unknown_weights
 from tagger.data.taxonomy import Taxonomy
+from tagger.studies.comparison.resampling import interval, photo_weights
+from tagger.studies.comparison.weighted import steps
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision
 
 Floats = NDArray[np.floating]
+
+RESAMPLED = 5 * 10**7
+"""Weights of photos that are held at a time, of 4 bytes; with few photos there are 300 resamples."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class LabelGain:
     """AP of the first scoring that was kept."""
     after: float
     """AP of the last one."""
+    low: float
+    """Ends of the 95 % interval of the difference, as photos are resampled; the training of models varies besides."""
+    high: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,9 @@ class Gains:
     points: tuple[Point, ...]
     """The oldest first; with a single one nothing can be said yet."""
     labels: tuple[LabelGain, ...]
-    """Those of which anything is decided and that have an AP; the most decided first."""
+    """Those of which anything is decided and that have an AP, the most decided first; of two scorings or more."""
+    gained: tuple[float, float, float] | None
+    """Mean over ``labels`` of after less before, and the ends of its interval; None of a single scoring."""
     photos: int
     """That every scoring has scored."""
     same_training: bool
@@ -99,8 +109,21 @@ def gains(
         )
         for scores, ap in zip(kept, measured, strict=True)
     ]
+    weights = np.asarray(unknown_weights(unknown, kinds=int(kinds.max(initial=0)) + 1), dtype=np.float32)
+    differences = _differences(
+        (kept[0].values[rows[common]], kept[-1].values[rows[common]]),
+        states.numpy(),
+        np.where(states.numpy() == UNKNOWN, weights[kinds[common]][:, None], 1).astype(np.float32),
+        columns=np.flatnonzero(cleaned & np.isfinite(measured[0]) & (len(kept) > 1)),
+    )
     words = {tuple(scores.facts.get("words", ())) for scores in kept}
-    return Gains(tuple(points), _labels(measured, made, catalog.taxonomy), len(common), len(words) == 1)
+    return Gains(
+        points=tuple(points),
+        labels=_labels(measured, differences, made, catalog.taxonomy),
+        gained=_gained(measured, differences) if differences else None,
+        photos=len(common),
+        same_training=len(words) == 1,
+    )
 
 
 def _ap(values: Floats, states: torch.Tensor, kinds: torch.Tensor, unknown: Weighing) -> Floats:
@@ -109,18 +132,49 @@ def _ap(values: Floats, states: torch.Tensor, kinds: torch.Tensor, unknown: Weig
     return np.where(found.counted.numpy(), found.values.numpy(), np.nan)
 
 
+def _differences(
+    scores: tuple[Floats, Floats], states: NDArray[np.int8], counting: Floats, *, columns: np.ndarray
+) -> dict[int, Floats]:
+    """Return AP after less AP before under every resampling of the photos, (resamples + 1,), by label's column.
+
+    Args:
+        scores: Before and after, each (photos, labels).
+        states: int8 (photos, labels).
+        counting: What a photo counts for if it is tagged, (photos, labels).
+        columns: Labels to look at; each has an AP.
+    """
+    resamples = int(np.clip(RESAMPLED // max(len(states), 1), 50, 300))
+    weights = photo_weights(len(states), resamples=resamples, rng=np.random.default_rng(0))
+    found: dict[int, Floats] = {}
+    for column in columns.tolist():
+        before, after = (
+            steps(own[:, column].astype(np.float32), states[:, column] == PRESENT, counting[:, column], weights)
+            for own in scores
+        )
+        found[column] = after.average_precision() - before.average_precision()
+    return found
+
+
+def _gained(measured: Sequence[Floats], differences: Mapping[int, Floats]) -> tuple[float, float, float]:
+    columns = list(differences)
+    low, high = interval(np.mean([differences[column] for column in columns], axis=0))
+    return float((measured[-1] - measured[0])[columns].mean()), float(low), float(high)
+
+
 def _decided_by(scores: Scores, made: Sequence[Decision]) -> int:
     known = set(scores.facts.get("batches", ()))
     return sum(one.batch in known for one in made)
 
 
-def _labels(measured: Sequence[Floats], made: Sequence[Decision], taxonomy: Taxonomy) -> tuple[LabelGain, ...]:
-    first, last = measured[0], measured[-1]
-    found = [
-        LabelGain(label, decided, float(first[column]), float(last[column]))
-        for label, decided in Counter(one.label for one in made).items()
-        if np.isfinite(first[column := taxonomy.column[label]])
-    ]
+def _labels(
+    measured: Sequence[Floats], differences: Mapping[int, Floats], made: Sequence[Decision], taxonomy: Taxonomy
+) -> tuple[LabelGain, ...]:
+    decided, found = Counter(one.label for one in made), []
+    for column, difference in differences.items():
+        label = taxonomy.ids[column]
+        before, after = float(measured[0][column]), float(measured[-1][column])
+        low, high = interval(difference)
+        found.append(LabelGain(label, decided[label], before, after, float(low), float(high)))
     return tuple(sorted(found, key=lambda one: (-one.decided, one.label)))
 
 

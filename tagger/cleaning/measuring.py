@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.accuracy import Stratum, noise_left
 from tagger.cleaning.asked import Subject
-from tagger.cleaning.decisions import Decision, Decisions
+from tagger.cleaning.decisions import Decisions
 from tagger.cleaning.sampling import parts_of_fold
 from tagger.data.catalog.fold_noise import FoldNoise, Part
 from tagger.data.states import PRESENT
@@ -30,12 +30,14 @@ def measure_fold_noise(
     unknown: np.ndarray,
     taxonomy: Taxonomy,
     data_fingerprint: str,
+    judges: Collection[str] = (),
     enough: int = ENOUGH,
 ) -> FoldNoise | None:
     """Return how many labels of the test fold are wrong, or None if nobody has decided a pair that was drawn.
 
-    What people have decided counts as right. Of the others the share is that of the pairs drawn. What was drawn before
-    the last ``enough`` ones is left out: the fold was dirtier then.
+    What people have decided counts as right. Of the others the share is that of the pairs drawn, mistakes of those who
+    looked at them included: it is rather too large. What was drawn before the last ``enough`` ones is left out: the
+    fold was dirtier then.
 
     Args:
         said: What people have said.
@@ -46,6 +48,7 @@ def measure_fold_noise(
         unknown: What an unknown label of each of these weighs as a negative, (fold,).
         taxonomy: The labels.
         data_fingerprint: Of the data set as it is now.
+        judges: Annotators whose word says whether a pair that was drawn is wrong, where they have spoken.
         enough: Pairs.
     """
     place = {int(row): number for number, row in enumerate(rows[fold])}
@@ -62,7 +65,9 @@ def measure_fold_noise(
             "present" if is_present else "absent",
             undecided=int(left.sum()),
             decided=sum((one.value == PRESENT) == is_present for one in decided),
-            looked_at=[one for one in looked_at if (one.before == PRESENT) == is_present],
+            are_wrong=[
+                (one.by(judges) == PRESENT) != is_present for one in looked_at if (one.before == PRESENT) == is_present
+            ],
         )
         for is_present, left in zip((True, False), undecided, strict=True)
     )
@@ -79,20 +84,20 @@ def measure_fold_noise(
     )
 
 
-def _part(name: str, *, undecided: int, decided: int, looked_at: list[Decision]) -> Part:
-    wrong = sum(one.is_changed for one in looked_at)
+def _part(name: str, *, undecided: int, decided: int, are_wrong: list[bool]) -> Part:
+    looked_at, wrong = len(are_wrong), sum(are_wrong)
     # Drawn from what was undecided then: from what still is, and from what was drawn.
-    stratum = Stratum(name, undecided + len(looked_at), len(looked_at), wrong)
+    stratum = Stratum(name, undecided + looked_at, looked_at, wrong)
     # Two parts whose bounds are to hold together (Bonferroni).
     noise = noise_left([stratum], confidence=1 - (1 - CONFIDENCE) / 2)
     size = undecided + decided
     left = undecided / size if size else 0.0
-    is_known = bool(looked_at) or not undecided
+    is_known = looked_at > 0 or not undecided
     return Part(
         size=size,
         decided=decided,
-        looked_at=len(looked_at),
+        looked_at=looked_at,
         wrong=wrong,
-        share=(left * wrong / max(len(looked_at), 1)) if is_known else None,
+        share=left * wrong / max(looked_at, 1) if is_known else None,
         high=left * noise.high if undecided else 0.0,
     )

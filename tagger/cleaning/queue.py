@@ -1,7 +1,7 @@
 """The queue: the pairs of photo and label that are probably annotated wrongly, with what is known about each."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,9 @@ def make_queue(chosen: Mapping[str, Pairs], known: Known, *, overlap: float = 0.
     return queue.take(pa.array(np.argsort(queue["rank"].to_numpy(), kind="stable")))
 
 
-def drawn_tasks(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarray) -> pa.Table:
+def drawn_tasks(
+    kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarray, *, overlap: float = 0.0
+) -> pa.Table:
     """Return tasks that were drawn at random, rows of ``QUEUE_SCHEMA``: with nothing that speaks for or against them.
 
     Args:
@@ -57,12 +59,13 @@ def drawn_tasks(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarr
         catalog: What the rows are of.
         rows: Of the pairs' photos.
         columns: Of the pairs' labels.
+        overlap: Share of the tasks that two people answer, 0..1.
     """
     asked = _questions(kind, catalog, rows, columns)
     kinds = {field.name: field.type for field in QUEUE_SCHEMA}
     silent = {name: pa.nulls(len(rows), kinds[name]) for name in ("score", "margin", "cleanlab", "neighbours")}
     silent["is_top5"] = pa.array(np.zeros(len(rows), dtype=bool))
-    silent["overlap"] = pa.array(np.ones(len(rows), dtype=np.int8))
+    silent["overlap"] = pa.array(_people(asked["task_id"], overlap), pa.int8())
     silent |= {name: pa.array([""] * len(rows)) for name in ("said_by", "products", "implied_by", "twin")}
     return pa.table(asked | silent).select(QUEUE_SCHEMA.names).cast(QUEUE_SCHEMA)
 
@@ -81,7 +84,7 @@ def _tasks(kind: str, pairs: Pairs, known: Known, overlap: float) -> pa.Table:
         "implied_by": implied_by(catalog.taxonomy, catalog.states, rows, columns),
         "neighbours": _neighbours(known, rows, columns),
         "twin": twins(known.photos, catalog.states, rows, columns, place=_named(catalog)),
-        "overlap": [2 if is_doubled(task, overlap) else 1 for task in asked["task_id"]],
+        "overlap": _people(asked["task_id"], overlap),
     }
     return pa.table(asked | evidence).select(QUEUE_SCHEMA.names).cast(QUEUE_SCHEMA)
 
@@ -106,7 +109,8 @@ def _questions(kind: str, catalog: Catalog, rows: np.ndarray, columns: np.ndarra
 
 def states_of(states: csr_array, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return the state of each pair, int8 (pairs,)."""
-    return np.asarray(states[rows, columns], dtype=np.int8).ravel()
+    # Of no pairs scipy makes a matrix.
+    return np.asarray(states[rows, columns], dtype=np.int8).ravel() if len(rows) else np.zeros(0, dtype=np.int8)
 
 
 def is_doubled(task: str, share: float) -> bool:
@@ -117,6 +121,11 @@ def is_doubled(task: str, share: float) -> bool:
         (True, False)
     """
     return int.from_bytes(hashlib.sha256(task.encode()).digest()[:4]) < share * 2**32
+
+
+def _people(tasks: Iterable[str], overlap: float) -> list[int]:
+    """Return how many people are wanted for each task."""
+    return [2 if is_doubled(task, overlap) else 1 for task in tasks]
 
 
 def _neighbours(known: Known, rows: np.ndarray, columns: np.ndarray) -> pa.Array:

@@ -120,6 +120,7 @@ def report_on(cleaning: Cleaning, *, judges: Collection[str] = ()) -> Report:
             unknown=np.asarray(data.weights)[data.kinds[data.test_rows]],
             taxonomy=taxonomy,
             data_fingerprint=data.catalog.fingerprint,
+            judges=judges,
         ),
     )
 

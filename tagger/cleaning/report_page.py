@@ -19,6 +19,7 @@ from tagger.pages.drawing import ACCENT, INK, MUTED, SECOND, SETTINGS, svg_text
 from tagger.pages.template import page_template
 from tagger.pages.thumbnails import load_thumbnails, style_rules
 from tagger.pages.visible import visible
+from tagger.studies.comparison.verdict import points
 
 SHOWN = 24
 """Photos of a label on its contact sheet, and labels in the drawing."""
@@ -71,6 +72,7 @@ def write_page(path: Path, report: Report, *, facts: Mapping[str, str], catalog:
         ladder=Markup(gain_ladder(gained)) if gained and gained.labels else "",
         interval=interval,
         percent=percent,
+        points=points,
     )
     write_text(path, page)
 

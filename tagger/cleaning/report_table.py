@@ -13,6 +13,7 @@ from tagger.cleaning.report import Report
 from tagger.data.catalog.fold_noise import percent
 from tagger.pages.template import figure
 from tagger.pages.visible import visible
+from tagger.studies.comparison.verdict import points
 
 
 def report_tables(report: Report, *, shown: int) -> Iterator[RenderableType]:
@@ -31,19 +32,23 @@ def bought(gains: Gains) -> str:
 
     Example:
         >>> from tagger.cleaning.gains import Point
-        >>> bought(Gains((Point("", 0, 0.4, 0.5), Point("", 300, 0.46, 0.52)), (), 4999, True))
-        'Mean AP of the labels cleaned 0.400 → 0.460, of all 0.500 → 0.520, with 300 labels decided.'
+        >>> points = (Point("", 0, 0.4, 0.5), Point("", 300, 0.46, 0.52))
+        >>> print(bought(Gains(points, (), (0.06, 0.041, 0.078), photos=4999, same_training=True)))
+        Mean AP of the labels cleaned 0.400 → 0.460 (+6.0 points, +4.1 to +7.8), of all 0.500 → 0.520, with 300 decided.
     """
     first, last = gains.points[0], gains.points[-1]
     if len(gains.points) < 2:
         return (
             "What that bought is known when it was scored again: python -m tagger.clean step=score and the same data=…"
         )
-    cleaned = f"Mean AP of the labels cleaned {figure(first.cleaned)} → {figure(last.cleaned)}, of all"
+    cleaned = f"Mean AP of the labels cleaned {figure(first.cleaned)} → {figure(last.cleaned)}"
+    if gains.gained:
+        value, low, high = (points(end) for end in gains.gained)
+        cleaned += f" ({value} points, {low} to {high})"
     others = (
         "" if gains.same_training else " The scorings trained by other words, too: cleaning is not all that differs."
     )
-    return f"{cleaned} {figure(first.every)} → {figure(last.every)}, with {last.decided:,} labels decided.{others}"
+    return f"{cleaned}, of all {figure(first.every)} → {figure(last.every)}, with {last.decided:,} decided.{others}"
 
 
 def interval(share: Share) -> str:

@@ -19,6 +19,7 @@ from tagger.data.catalog.fold_noise import FoldNoise, read_fold_noise
 from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
+from tagger.data.embeddings import Features
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
 from tagger.data.label_counts import LabelCounts, label_counts
@@ -126,7 +127,7 @@ class PhotoData(pl.LightningDataModule):
         self.seed = seed
         self.sampler = sampler
         self.rejected: list[tuple[str, str]] = []
-        self.views: list[np.ndarray] = []
+        self.views: list[Features] = []
         self.detected: Looked | None = None
         """What a detector sees on the photos that validate and test; None: none looks."""
 
@@ -337,8 +338,9 @@ class PhotoData(pl.LightningDataModule):
         self.views = cached_views(
             backbone,
             self.catalog,
-            [self.plain, *[self.augmented] * (views - 1)],
-            folder=self.cache / "features",
+            self.plain,
+            [self.augmented] * (views - 1),
+            cache=self.cache,
             workers=self.workers,
             device=device,
         )
@@ -382,7 +384,7 @@ class PhotoData(pl.LightningDataModule):
         )
 
     def _dataset(
-        self, rows: np.ndarray, transform: Transform, views: list[np.ndarray], *, detected: Looked | None = None
+        self, rows: np.ndarray, transform: Transform, views: list[Features], *, detected: Looked | None = None
     ) -> Dataset[Any]:
         shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, "detected": detected}
         if views:

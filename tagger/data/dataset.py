@@ -1,6 +1,6 @@
 """Catalog rows as training examples: photos decoded when asked for, or features cached from the backbone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from tagger.data.batch import Batch, Example
 from tagger.data.catalog import Catalog
+from tagger.data.embeddings import Features
 from tagger.data.photo import BadPhoto
 from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
@@ -66,7 +67,7 @@ class FeatureDataset(Dataset[Batch]):
         self,
         catalog: Catalog,
         rows: np.ndarray,
-        views: list[np.ndarray],
+        views: Sequence[Features],
         *,
         seed: int,
         kinds: np.ndarray | None = None,

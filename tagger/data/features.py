@@ -1,13 +1,16 @@
-"""Cached features: the frozen backbone sees every photo once per view, and the head trains on what it gave."""
+"""Cached features: the frozen backbone sees every photo once per view, and the head trains on what it gave.
+
+The first view is of the plain photo: its embedding, which others share (see :mod:`tagger.data.embeddings`). How a photo
+is varied in the others depends on its row, so they are kept for these photos in this order.
+"""
 
 import hashlib
 import io
 import json
-import math
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,50 +23,54 @@ from tagger.atomic import written_whole
 from tagger.data.batch import collate
 from tagger.data.catalog import Catalog
 from tagger.data.dataset import PhotoDataset
+from tagger.data.embeddings import Features, digest_backbone, embedded
 from tagger.data.photo import BadPhoto, decoder
-from tagger.data.transforms import Transform
-from tagger.errors import UserError
+from tagger.data.room import make_room
+from tagger.data.transforms import EvalTransform, Transform
 
 VIEW_SEED = 0
 """Of the augmented views. Fixed: runs that differ in their seed share the cache."""
-
-MUCH = 2**28
-"""Bytes from which on a run says what its views take."""
 
 
 def cached_views(
     backbone: nn.Module,
     catalog: Catalog,
-    transforms: Sequence[Transform],
+    plain: EvalTransform,
+    augmented: Sequence[Transform] = (),
     *,
-    folder: Path,
+    cache: Path,
     workers: int,
     device: torch.device,
-) -> list[np.ndarray]:
-    """Return what the backbone gives of all photos, one float16 array (photos, …) per transform, mapped from disk.
+) -> list[Features]:
+    """Return what the backbone gives of all photos, float16 (photos, …) per view, mapped from disk: plain, augmented.
 
-    An array is computed if ``folder`` does not have it yet for this backbone, these photos (by content) and this
-    transform. It is written beside and renamed, so a killed process leaves no half array.
+    What is not there yet for this backbone, these photos (by content) and this transform is computed. An augmented view
+    is written beside and renamed, so a killed process leaves no half array.
+
+    Args:
+        backbone: Pixels to features.
+        catalog: The photos, with their ``photo_id``.
+        plain: Of the first view.
+        augmented: Of the views after it.
+        cache: Folder for what can be computed again.
+        workers: Processes that decode.
+        device: Where the backbone computes.
 
     Raises:
+        BadPhoto: If a photo cannot be read.
         UserError: If the disk has no room for them.
     """
+    shared: dict[str, Any] = {"workers": workers, "device": device}
+    views = 1 + len(augmented)
+    ids = catalog.photos["photo_id"]
+    first = embedded(backbone, ids, catalog.place, plain, cache=cache, views=views, **shared)
+    folder, what = cache / "features", _digest(backbone, catalog)
     folder.mkdir(parents=True, exist_ok=True)
-    what = _digest(backbone, catalog)
-    return [
-        _view(
-            backbone,
-            catalog,
-            transform,
-            number,
-            what,
-            folder=folder,
-            workers=workers,
-            device=device,
-            left=len(transforms) - number,
-        )
-        for number, transform in enumerate(transforms)
+    others = [
+        _view(backbone, catalog, transform, number, what, folder=folder, left=views - number, **shared)
+        for number, transform in enumerate(augmented, start=1)
     ]
+    return [first, *others]
 
 
 def _view(
@@ -123,7 +130,7 @@ def _array(folder: Path, photos: int, left: int, parts: Iterator[np.ndarray]) ->
     """Yield a file of NumPy's: its header, then the parts of a float16 array (photos, …) as they come."""
     first = next(parts)
     shape = (photos, *first.shape[1:])
-    _make_room(shape, left, folder)
+    make_room(shape, left, folder)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": shape})
     yield header.getvalue()
@@ -131,27 +138,10 @@ def _array(folder: Path, photos: int, left: int, parts: Iterator[np.ndarray]) ->
         yield part.astype("<f2", order="C").tobytes()
 
 
-def _make_room(shape: Sequence[int], views: int, folder: Path) -> None:
-    """Say what the views that are left take where that is much, and refuse what the disk has no room for."""
-    needed, free = 2 * math.prod(shape) * views, shutil.disk_usage(folder).free
-    takes = f"{views} views of {shape[0]:,} photos take {needed / 1e9:.1f} GB"
-    if needed > free:
-        raise UserError(
-            f"{takes} and {folder} has {free / 1e9:.1f} GB free: make room, set TAGGER_CACHE to a folder on another "
-            "disk, keep less (regime.views, head.grid, head=linear), or keep nothing (regime=head)"
-        )
-    if needed > MUCH:
-        print(f"{takes} under {folder}, which has {free / 1e9:.0f} GB free", flush=True)
-
-
 def _digest(backbone: nn.Module, catalog: Catalog) -> str:
     """Return sixteen hex digits of the backbone's weights, the photos' contents in order, and what decodes them."""
     digest = hashlib.sha256(decoder().encode())
-    # What is not among the weights: how many places a side.
-    digest.update(str(getattr(backbone, "grid", "")).encode())
-    for name, tensor in backbone.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    digest_backbone(digest, backbone)
     for photo_id in catalog.photos["photo_id"].to_pylist():
         digest.update(photo_id.encode())
     return digest.hexdigest()[:16]

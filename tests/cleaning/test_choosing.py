@@ -109,3 +109,13 @@ def test_the_same_album_gives_the_same_queue(album: dict[str, Any]):
     first, second = chosen(level, budget=50), chosen(level, budget=50)
     for kind in first:
         assert first[kind].row.tolist() == second[kind].row.tolist()
+
+
+def test_a_label_that_the_model_cannot_tell_is_hardly_called_mistaken_be_it_rare_or_common():
+    states = np.full((PHOTOS, 2), -1, dtype=np.int8)
+    states[:160, 0] = states[:2, 1] = 1
+    # Of both labels the model says no more than how many photos have it.
+    scores = np.broadcast_to((states == 1).mean(axis=0), states.shape).astype(np.float16)
+    said, nothing = csr_array(states), csr_array(states.shape, dtype=np.int8)
+    found = chosen({"scores": scores, "states": said, "said": said, "closed": nothing}, columns=range(2))
+    assert found["mistaken"].margin + 0.5 == pytest.approx(0.05, abs=0.03)

@@ -61,7 +61,7 @@ def test_verdicts_are_peoples_words_in_one_batch_that_can_be_undone(
     assert done.batch.number == 2
     assert done.batch.what.startswith("verdicts of ann in ann.csv (")
     assert said(store) == [(0, "dog", -1, "ann"), (1, "dog", 1, "ann"), (2, "cat", 1, "ann"), (3, "dog", 0, "ann")]
-    assert states(store, taxonomy)["dog"] == [-1, 1, 1, 0, 1, 1]
+    assert states(store, taxonomy)["dog"] == [-1, 1, 1, 1, 1, 1], "who is unsure leaves what the source says"
     assert states(store, taxonomy)["cat"] == [0, 0, 1, 0, 0, 0]
     with store.locked():
         store.undo(2)

@@ -56,7 +56,8 @@ def report() -> Report:
         annotators=annotators(said),
         gains=Gains(
             (Point("1", 0, 0.4, 0.5), Point("2", 20, 0.45, 0.51), Point("3", 31, 0.48, 0.52)),
-            (LabelGain("dog", 30, 0.4, 0.55), LabelGain(HOSTILE, 1, 0.4, 0.41)),
+            (LabelGain("dog", 30, 0.4, 0.55, 0.1, 0.2), LabelGain(HOSTILE, 1, 0.4, 0.41, -0.1, 0.12)),
+            (0.08, 0.021, 0.137),
             photos=6,
             same_training=True,
         ),
@@ -76,10 +77,11 @@ def test_the_page_shows_what_changed_and_who_said_so(tmp_path: Path, report: Rep
     assert "(absent), eve (unsure)" in words, "who says something else is named with it"
     assert "cannot be read present → absent" in words
     assert "10 put on, 5 taken off" in words
-    assert "Mean AP of the labels cleaned 0.400 → 0.480, of all 0.500 → 0.520, with 31 labels decided." in words
+    assert "Mean AP of the labels cleaned 0.400 → 0.480 (+8.0 points, +2.1 to +13.7), of all 0.500 → 0.520" in words
     assert "up to 20.0 % may be wrong" in words
     assert page.count("data:image/jpeg") == 2
     assert page.count("<svg") == 2
+    assert "+15.0 (+10.0 to +20.0)" in words
     assert 'class="remark warning"' in page
 
 
@@ -103,11 +105,11 @@ def test_a_cleaning_that_has_not_begun_has_a_page(tmp_path: Path, catalog: Catal
 
 
 def test_what_was_scored_once_says_how_it_is_known_what_it_bought(tmp_path: Path, report: Report, catalog: Catalog):
-    once = Gains((Point("1", 0, 0.4, 0.5),), (), photos=6, same_training=True)
+    once = Gains((Point("1", 0, 0.4, 0.5),), (), None, photos=6, same_training=True)
     page = page_of(tmp_path, _with(report, gains=once), catalog)
     assert "python -m tagger.clean step=score" in page
     assert "<svg" not in page
-    twice = Gains(report.gains.points if report.gains else (), (), photos=6, same_training=False)
+    twice = Gains(report.gains.points if report.gains else (), (), None, photos=6, same_training=False)
     assert "cleaning is not all that differs" in page_of(tmp_path, _with(report, gains=twice), catalog)
 
 

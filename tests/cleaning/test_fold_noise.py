@@ -107,6 +107,16 @@ def test_the_newest_pairs_suffice():
     assert (noise.present.looked_at, noise.present.wrong) == (3, 0)
 
 
+def test_a_judge_says_whether_a_pair_that_was_drawn_is_wrong():
+    """Ann and ben take it off; eve, who counts as right, does not."""
+    people = {"ann": -1, "ben": -1, "eve": 1}
+    drawn = Decision(photo=10, label="dog", value=-1, before=1, people=people, batch=2)
+    for judges, wrong in (((), 1), (("eve",), 0), (("nobody",), 1)):
+        noise = measured([drawn], judges=judges)
+        assert noise is not None
+        assert (noise.present.looked_at, noise.wrong) == (1, wrong)
+
+
 def test_the_bound_is_seldom_too_low():
     """By simulation: labels wrong at 8 and at 1 %, 400 looked at; each bound holds in all but a few of 200 times."""
     rng = np.random.default_rng(0)
@@ -143,6 +153,34 @@ def test_the_bound_is_seldom_too_low():
     assert (held >= 0.95 * 200).all(), held
 
 
+@pytest.mark.parametrize(("people", "found"), [(1, 0.116), (2, 0.032)])
+def test_two_people_measure_what_one_who_errs_cannot(people: int, found: float):
+    """Right nine times of ten, of a fold of which 2 % are wrong: what docs/cleaning-report.md says."""
+    rng = np.random.default_rng(0)
+    states, truth = np.full((400, 20), PRESENT), np.where(rng.random((400, 20)) < 0.02, ABSENT, PRESENT)
+    labels = Taxonomy("many", tuple(Label(f"label{number}", {}) for number in range(20)))
+    after, made = states.copy(), []
+    for photo, label in np.ndindex(states.shape):
+        right = rng.random(people) < 0.9
+        value = int(np.sign(np.where(right, truth[photo, label], -truth[photo, label]).sum()))
+        after[photo, label] = value
+        if value and photo < 390:
+            made.append(decision(photo, f"label{label}", PRESENT, value))
+    noise = measure_fold_noise(
+        Decisions(tuple(made), frozenset()),
+        {(one.photo, one.label) for one in made},
+        states=csr_array(np.where(np.arange(400)[:, None] < 390, after, states).astype(np.int8)),
+        rows=np.arange(400),
+        fold=np.arange(400),
+        unknown=np.zeros(400),
+        taxonomy=labels,
+        data_fingerprint="f",
+        enough=10**6,
+    )
+    assert noise is not None
+    assert noise.present.wrong / noise.present.looked_at == pytest.approx(found, abs=0.01)
+
+
 # --- in the catalog's folder and in reports ------------------------------------------------------------------------
 
 
@@ -173,7 +211,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str):
 def test_nobody_has_measured_it_names_the_command():
     note = noise_note(noise_figures(None, fingerprint=""))
     assert not note.is_warning
-    assert "python -m tagger.clean step=queue sample=" in note.text
+    assert "python -m tagger.clean step=queue kinds=[] sample=" in note.text
 
 
 def test_a_noisy_fold_is_a_warning_and_a_clean_one_is_not():

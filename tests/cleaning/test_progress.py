@@ -131,6 +131,11 @@ def test_gains_are_those_of_the_models_on_todays_annotations():
         column = taxonomy.column[one.label]
         assert one.before == pytest.approx(ap[0][column], abs=0.01)
         assert one.after == pytest.approx(ap[1][column], abs=0.01)
+        assert one.low < one.after - one.before < one.high
+    assert found.gained is not None
+    value, low, high = found.gained
+    assert value == pytest.approx(np.mean([one.after - one.before for one in found.labels]))
+    assert 0 < low < value < high, "the models after are far better"
     assert [point.decided for point in found.points] == [0, 2]
     assert found.points[1].every == pytest.approx(np.mean(ap[1]), abs=0.01)
     assert found.points[1].cleaned == pytest.approx((ap[1][0] + ap[1][2]) / 2, abs=0.01)

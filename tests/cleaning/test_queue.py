@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.choosing import Pairs
 from tagger.cleaning.people import decided, said_by_people
-from tagger.cleaning.queue import Known, is_doubled, make_queue
+from tagger.cleaning.queue import Known, drawn_tasks, is_doubled, make_queue
 from tagger.cleaning.queue_table import QUEUE_SCHEMA, read_queue, task_id, write_queue
 from tagger.cleaning.tasks import evidence
 from tagger.data.catalog.prepared import view
@@ -98,3 +98,19 @@ def test_pairs_that_people_decided_are_closed_and_ties_stay_open(store: CatalogS
     assert found == {(0, "dog"), (1, "cat"), (2, "dog"), (3, "cat")}
     assert isinstance(closed, csr_array)
     assert decided(said_by_people(store), np.array([0, 2]), taxonomy).shape == (2, len(taxonomy))
+
+
+def test_what_is_drawn_at_random_comes_without_evidence_and_goes_to_two_if_wanted(known: Known):
+    places = np.array([3, 4]), np.array([1, 2])
+    queue = drawn_tasks("sample", known.catalog, *places, overlap=1.0)
+    assert queue.schema == QUEUE_SCHEMA
+    dog, cat = queue.to_pylist()
+    assert (dog["label"], dog["kind"], dog["state"], dog["overlap"]) == ("dog", "sample", 1, 2)
+    assert (cat["label"], cat["state"]) == ("cat", 0)
+    for name in ("score", "margin", "cleanlab", "neighbours"):
+        assert dog[name] is None
+    for name in ("said_by", "products", "implied_by", "twin"):
+        assert dog[name] == "" == cat[name]
+    assert drawn_tasks("again", known.catalog, *places)["overlap"].to_pylist() == [1, 1]
+    nothing = np.array([], dtype=np.int64)
+    assert len(drawn_tasks("again", known.catalog, nothing, nothing)) == 0

@@ -93,11 +93,11 @@ def test_of_annotations_that_are_probably_wrong_as_many_are_wrong():
     rng = np.random.default_rng(2)
     odds = rng.normal(-3, 2, 200_000)
     truth = rng.random(len(odds)) < 1 / (1 + np.exp(-odds))
-    usual = truth.mean()
+    share = truth.mean()
     # Five in a hundred are overlooked, and as many wrong ones written down as make five in a hundred.
-    said = np.where(truth, rng.random(len(odds)) > 0.05, rng.random(len(odds)) < 0.05 * usual)
+    said = np.where(truth, rng.random(len(odds)) > 0.05, rng.random(len(odds)) < 0.05 * share)
     chance = 1 / (1 + np.exp(-odds))
-    mistaken = chance_mistaken(chance, noise=0.05, usual=usual)[said]
+    mistaken = chance_mistaken(chance, noise=0.05, share=share)[said]
     missing = chance_missing(chance, np.full(len(odds), -1), np.zeros(len(odds)), noise=0.05)[~said]
     for figure, wrong in ((mistaken, ~truth[said]), (missing, truth[~said])):
         for low, high in ((0.0, 0.05), (0.05, 0.3), (0.3, 0.9)):
@@ -107,4 +107,4 @@ def test_of_annotations_that_are_probably_wrong_as_many_are_wrong():
 
 def test_a_label_that_the_model_cannot_tell_is_hardly_called_mistaken():
     # Every photo gets the share of photos that carry it: nothing is known but the annotation.
-    assert chance_mistaken(np.array([0.02]), noise=0.05, usual=0.02).item() == pytest.approx(0.05, abs=0.005)
+    assert chance_mistaken(np.array([0.02]), noise=0.05, share=0.02).item() == pytest.approx(0.05, abs=0.005)

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import draw_seed
 from tagger.data.features import VIEW_SEED, cached_views
 from tagger.data.photo import BadPhoto
-from tagger.data.transforms import EvalTransform, TrainTransform, Transform, seeded
+from tagger.data.transforms import EvalTransform, TrainTransform, seeded
 from tagger.model.weights import build_backbone
 
 PLAIN, AUGMENTED = EvalTransform(size=16), TrainTransform(size=16)
@@ -44,16 +46,16 @@ def catalog(colours: Callable[..., Path], photo_data: Callable[..., PhotoData]) 
 
 @pytest.fixture
 def views(tmp_path: Path, catalog: Catalog) -> Callable[..., list[np.ndarray]]:
-    def make(
-        backbone: nn.Module, *transforms: Transform, catalog: Catalog = catalog, workers: int = 0
-    ) -> list[np.ndarray]:
-        folder, device = tmp_path / "features", torch.device("cpu")
-        return cached_views(backbone, catalog, transforms, folder=folder, workers=workers, device=device)
+    def make(backbone: nn.Module, *transforms: Any, catalog: Catalog = catalog, workers: int = 0) -> list[np.ndarray]:
+        first, *others = transforms
+        shared = {"cache": tmp_path, "workers": workers, "device": torch.device("cpu")}
+        return [np.array(view) for view in cached_views(backbone, catalog, first, others, **shared)]
 
     return make
 
 
 def arrays(tmp_path: Path) -> list[Path]:
+    """The augmented views; the plain one is in the store of embeddings."""
     return sorted((tmp_path / "features").glob("*.npy"))
 
 
@@ -104,23 +106,22 @@ def test_more_views_keep_those_that_are_there(views: Callable[..., list[np.ndarr
 def test_other_weights_photos_and_transforms_have_another_file(
     tmp_path: Path, catalog: Catalog, views: Callable[..., list[np.ndarray]]
 ):
-    (first,) = views(Backbone(seed=0), PLAIN)
-    (weights,) = views(Backbone(seed=1), PLAIN)
-    (backwards,) = views(Backbone(seed=0), PLAIN, catalog=catalog.take(np.arange(40)[::-1]))
-    (transform,) = views(Backbone(seed=0), replace(PLAIN, mean=(0.4, 0.5, 0.6)))
+    _, first = views(Backbone(seed=0), PLAIN, AUGMENTED)
+    _, weights = views(Backbone(seed=1), PLAIN, AUGMENTED)
+    _, backwards = views(Backbone(seed=0), PLAIN, AUGMENTED, catalog=catalog.take(np.arange(40)[::-1]))
+    _, transform = views(Backbone(seed=0), PLAIN, replace(AUGMENTED, mean=(0.4, 0.5, 0.6)))
     assert len(arrays(tmp_path)) == 4
-    assert (weights != first).any() and (transform != first).any()
-    assert (backwards[::-1] == first).all()
+    assert (weights != first).any() and (transform != first).any() and (backwards[::-1] != first).any()
 
 
 def test_another_decoder_has_another_file(
     tmp_path: Path, views: Callable[..., list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
 ):
     transform = EvalTransform(size=16, fit="squash", mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bilinear")
-    views(Backbone(), transform)
+    views(Backbone(), transform, AUGMENTED)
     assert len(arrays(tmp_path)) == 1
     monkeypatch.setattr("tagger.data.features.decoder", lambda: "Pillow 99, libjpeg 9")
-    views(Backbone(), transform)
+    views(Backbone(), transform, AUGMENTED)
     assert len(arrays(tmp_path)) == 2
 
 
@@ -135,22 +136,22 @@ def test_a_photo_with_other_content_under_the_same_name_has_another_file(
     assert before != after
     assert after[0] == after[1] == hashlib.sha256(green.read_bytes()).hexdigest()
     for data in (catalog, photo_data(root).catalog):
-        cached_views(Backbone(), data, [PLAIN], folder=tmp_path / "features", workers=0, device=torch.device("cpu"))
+        cached_views(Backbone(), data, PLAIN, [AUGMENTED], cache=tmp_path, workers=0, device=torch.device("cpu"))
     assert len(arrays(tmp_path)) == 2
 
 
 def test_a_drifted_batch_norm_is_another_backbone(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
     backbone = Backbone()
-    views(backbone, PLAIN)
+    views(backbone, PLAIN, AUGMENTED)
     backbone.norm.running_mean.add_(1)  # type: ignore[union-attr]
-    views(backbone, PLAIN)
+    views(backbone, PLAIN, AUGMENTED)
     assert len(arrays(tmp_path)) == 2
 
 
 def test_workers_change_nothing(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
-    alone = [np.array(view) for view in views(Backbone(), PLAIN, AUGMENTED)]
-    for path in arrays(tmp_path):
-        path.unlink()
+    alone = views(Backbone(), PLAIN, AUGMENTED)
+    shutil.rmtree(tmp_path / "features")
+    shutil.rmtree(tmp_path / "embeddings")
     shared = views(Backbone(), PLAIN, AUGMENTED, workers=2)
     assert all((one == two).all() for one, two in zip(alone, shared, strict=True))
 
@@ -172,9 +173,9 @@ def test_a_killed_writer_leaves_no_half_array(
     with monkeypatch.context() as patch:
         patch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[moment], killed)
         with pytest.raises(KeyboardInterrupt):
-            views(Backbone(), PLAIN)
+            views(Backbone(), PLAIN, AUGMENTED)
     assert arrays(tmp_path) == []
-    (found,) = views(Backbone(), PLAIN)
+    _, found = views(Backbone(), PLAIN, AUGMENTED)
     assert found.shape == (40, 6)
     assert len(arrays(tmp_path)) == 1
 
@@ -182,22 +183,22 @@ def test_a_killed_writer_leaves_no_half_array(
 def test_what_a_killed_process_left_beside_is_not_taken_for_features(
     tmp_path: Path, views: Callable[..., list[np.ndarray]]
 ):
-    (first,) = views(Backbone(), PLAIN)
+    _, first = views(Backbone(), PLAIN, AUGMENTED)
     (path,) = arrays(tmp_path)
     whole = path.read_bytes()
     path.with_suffix(".12345.tmp").write_bytes(whole[:100])
     path.unlink()
-    (second,) = views(Backbone(), PLAIN)
+    _, second = views(Backbone(), PLAIN, AUGMENTED)
     assert (first == second).all()
     assert path.read_bytes() == whole
 
 
 def test_what_a_killed_writer_left_of_this_array_is_removed(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
-    views(Backbone(), PLAIN)
+    views(Backbone(), PLAIN, AUGMENTED)
     (path,) = arrays(tmp_path)
     path.rename(half := path.with_name(f".{path.name}.killed"))
     (other := path.with_name(".another.npy.killed")).touch()
-    views(Backbone(), PLAIN)
+    views(Backbone(), PLAIN, AUGMENTED)
     assert path.exists() and other.exists() and not half.exists()
 
 
@@ -205,17 +206,18 @@ def test_what_a_killed_writer_left_of_this_array_is_removed(tmp_path: Path, view
 def test_an_array_that_was_cut_afterwards_is_computed_again(
     tmp_path: Path, views: Callable[..., list[np.ndarray]], left: int
 ):
-    first = np.array(views(Backbone(), PLAIN)[0])
+    _, first = views(Backbone(), PLAIN, AUGMENTED)
     (path,) = arrays(tmp_path)
     os.truncate(path, left if left >= 0 else path.stat().st_size + left)
-    (second,) = views(Backbone(), PLAIN)
+    _, second = views(Backbone(), PLAIN, AUGMENTED)
     assert (first == second).all()
 
 
-def test_a_photo_that_vanishes_meanwhile_is_named_and_nothing_is_kept(
+def test_a_photo_that_vanishes_meanwhile_is_named(
     tmp_path: Path, catalog: Catalog, views: Callable[..., list[np.ndarray]]
 ):
     (Path(catalog.roots[0]) / "images" / "033.png").unlink()
     with pytest.raises(BadPhoto, match=r"033\.png.*run again to have it left out"):
         views(Backbone(), PLAIN)
     assert arrays(tmp_path) == []
+    assert list(tmp_path.glob("embeddings/*/features.f16")) == []

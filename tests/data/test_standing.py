@@ -92,7 +92,7 @@ def test_what_holds_is_what_a_plain_loop_finds(said: list[Row]) -> None:
         for photo, label, value, origin, speaker in said:
             if (photo, label) == subject and STANDING[origin]:
                 words[STANDING[origin], speaker] = value
-        top = max((standing for standing, _ in words), default=0)
+        top = max((standing for (standing, _), value in words.items() if value), default=0)
         values = [value for (standing, _), value in words.items() if standing == top and value]
         if len(set(values)) == 1 or (top == STANDING["human"] and sum(values)):
             expected[subject] = max(set(values), key=values.count)

@@ -229,7 +229,7 @@ def test_the_places_of_another_grid_have_another_file(
         torch.manual_seed(0)
         data.cache_features(Network(labels=4, head=HEAD | {"grid": grid}, **NETWORK).backbone, 1, torch.device("cpu"))
         assert data.views[0].shape == (40, grid**2, 256)
-    assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) == 2
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2
 
 
 def test_a_disk_without_room_is_refused_before_the_array_is_written(
@@ -246,7 +246,7 @@ def test_a_disk_without_room_is_refused_before_the_array_is_written(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=163_839))
     with pytest.raises(UserError, match=r"2 views of 40 photos take 0\.0 GB.*TAGGER_CACHE.*head\.grid.*regime=head"):
         data.cache_features(backbone, 2, torch.device("cpu"))
-    assert list((tmp_path / "cache" / "features").glob("*.npy")) == []
+    assert list((tmp_path / "cache").glob("*/*.npy")) == list((tmp_path / "cache").glob("embeddings/*/*.f16")) == []
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=163_840))
     data.cache_features(backbone, 2, torch.device("cpu"))
 

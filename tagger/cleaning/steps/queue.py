@@ -7,8 +7,9 @@ from omegaconf import DictConfig, ListConfig
 from scipy.sparse import csr_array
 
 from tagger.cleaning.choosing import RANKS, choose
+from tagger.cleaning.decisions import decided_pairs
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.people import decided, last_words, said_by_people
+from tagger.cleaning.people import decided, said_by_people
 from tagger.cleaning.queue import Known, drawn_tasks, make_queue
 from tagger.cleaning.queue_summary import queue_summary
 from tagger.cleaning.queue_table import AGAIN, MISSING, MISTAKEN, QUEUE, SAMPLE, write_queue
@@ -18,6 +19,7 @@ from tagger.cleaning.scoring import rows_of
 from tagger.cleaning.steps.labels import ranked_labels
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.standing import current, states
+from tagger.data.embeddings import Features
 from tagger.errors import UserError
 from tagger.studies.composing import composed, composing
 from tagger.training.building import build_data, build_network
@@ -27,11 +29,10 @@ def run(cleaning: Cleaning) -> None:
     """Write the queue, and say what is in it."""
     config, store = cleaning.config, cleaning.store
     _check(config)
-    people = said_by_people(store)
-    closed = decided(people, rows_of(store), cleaning.data.taxonomy)
+    closed = decided(said_by_people(store), rows_of(store), cleaning.data.taxonomy)
     parts = [_probably_wrong(cleaning, closed)] if config.kinds else []
     parts += [_sample(cleaning, closed)] if config.sample else []
-    parts += [_again(cleaning, people)] if config.again else []
+    parts += [_again(cleaning)] if config.again else []
     queue = pa.concat_tables(parts)
     write_queue(cleaning.folder / QUEUE, queue)
     cleaning.console.print(queue_summary(queue, shown=config.shown))
@@ -87,22 +88,22 @@ def _sample(cleaning: Cleaning, closed: csr_array) -> pa.Table:
     pairs = sampled(
         data.catalog.states, fold, count=config.sample, unknown=unknown, closed=closed, seed=config.sample_seed
     )
-    return drawn_tasks(SAMPLE, data.catalog, *pairs)
+    if not len(pairs[0]):
+        raise UserError(f"sample={config.sample}: of the test photos people have decided everything; leave it out")
+    return drawn_tasks(SAMPLE, data.catalog, *pairs, overlap=config.overlap)
 
 
-def _again(cleaning: Cleaning, people: pa.Table) -> pa.Table:
+def _again(cleaning: Cleaning) -> pa.Table:
     """Return questions that one person has answered, for another: how far people can be trusted."""
-    config, data, rows = cleaning.config, cleaning.data, rows_of(cleaning.store)
-    place = {photo: number for number, photo in enumerate(rows.tolist())}
-    pairs = [
-        (place[photo], data.taxonomy.column[label])
-        for (photo, label, _), (value, _) in last_words(people).items()
-        if value and photo in place and label in data.taxonomy.column
-    ]
-    if not pairs:
-        raise UserError("again: nobody has decided anything yet; import verdicts first (step=import)")
-    first, second = np.array(pairs, dtype=np.int64).T
-    asked = asked_again((first, second), count=config.again, seed=config.sample_seed)
+    config, data = cleaning.config, cleaning.data
+    people = decided_pairs(cleaning.store, data.taxonomy, rows_of(cleaning.store))
+    asked = asked_again(people, count=config.again, seed=config.sample_seed)
+    if not len(asked[0]):
+        several = (
+            "all that people decided was decided by several" if len(people[0]) else "nobody has decided anything yet"
+        )
+        raise UserError(f"again={config.again}: {several}; import verdicts first (step=import), or leave it out")
+    # One other person: the first has answered.
     return drawn_tasks(AGAIN, data.catalog, *asked)
 
 
@@ -134,7 +135,7 @@ def columns_of(wanted: str | ListConfig, cleaning: Cleaning, scores: Scores) -> 
     return [taxonomy.column[name] for name in names]
 
 
-def scoring_features(scores: Scores) -> np.ndarray | None:
+def scoring_features(scores: Scores) -> Features | None:
     """Return the features by which the models scored all photos with a file, (photos, …); None if they kept none."""
     with composing():
         config = composed("train", scores.facts["words"])

@@ -19,7 +19,7 @@ FILE = "test_noise.json"
 LIMIT = 0.05
 """What the noise must lie under."""
 
-MEASURE = "python -m tagger.clean step=queue sample=400 and the same data=…"
+MEASURE = "python -m tagger.clean step=queue kinds=[] sample=400 overlap=1 and the same data=…"
 """The command that begins a measurement."""
 
 

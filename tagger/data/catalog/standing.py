@@ -3,7 +3,7 @@
 A human verdict outranks what a source says, and that outranks what follows by a rule. The opinion of a model or of
 another product is no fact: it is kept, and it never counts. Of one speaker the last word holds. Where sources of equal
 standing contradict each other nobody knows, so the label is unknown until a person decides. Where people contradict
-each other the majority holds, those who cannot say aside; of a tie nobody knows.
+each other the majority holds; of a tie nobody knows. Who cannot say, or takes a word back, has said nothing.
 """
 
 from dataclasses import dataclass
@@ -75,6 +75,11 @@ def current(said: Statements) -> tuple[Statements, Statements]:
         order = np.argsort(word, kind="stable")
         last_word = order[_ends(word[order])]
         facts, word = facts.take(last_word), word[last_word]
+    if not facts.value.all():
+        # Who takes a word back or cannot say leaves it to those below: of a label that a source says is there and a
+        # person cannot see, nobody has said that it is not.
+        known = np.flatnonzero(facts.value)
+        facts, word = facts.take(known), word[known]
     subject = np.floor_divide(word, ranks * speakers, out=word)
     ends = _ends(subject)
     if len(ends) < len(subject):
@@ -88,9 +93,6 @@ def _agreeing(facts: Statements, subject: np.ndarray) -> tuple[Statements, State
 
     Of a majority of people one statement holds, of those that it is made of.
     """
-    if not facts.value.all():
-        known = np.flatnonzero(facts.value)
-        facts, subject = facts.take(known), subject[known]
     ends = _ends(subject)
     if len(ends) == len(subject):
         return facts, facts.take(ends[:0])

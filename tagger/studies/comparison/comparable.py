@@ -1,6 +1,7 @@
 """Refuse to compare what cannot be compared, and say what differs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ def check_comparable(runs: Mapping[str, Sequence[Run]], *, baseline: str) -> Non
             for difference in _differences(reference, run):
                 raise UserError(
                     f"{reference.name} ({reference.folder}) and {run.name} ({run.folder}) cannot be compared: "
-                    f"{difference}; train both on the same data with the same split, or leave one out"
+                    f"{difference}; train both on the same data with the same split, or leave one out; after a "
+                    f"cleaning, annotations={run.version} measures both on its annotations"
                 )
             for name, before, after in _settings_that_differ(same[0], run):
                 raise UserError(
@@ -37,18 +39,63 @@ def check_comparable(runs: Mapping[str, Sequence[Run]], *, baseline: str) -> Non
                 )
 
 
-def _differences(one: Run, other: Run) -> Iterator[str]:
-    """Yield in words what makes two runs' test folds different, the most telling first."""
+def measured_on(runs: Mapping[str, Sequence[Run]], *, annotations: str) -> dict[str, list[Run]]:
+    """Return the runs as if all had been tested on the annotations of one version: those that people have mended.
+
+    Args:
+        runs: By version.
+        annotations: The version.
+
+    Raises:
+        UserError: If there is no such version, its own runs have other annotations, or a run has other test photos or
+            labels.
+    """
+    if annotations not in runs:
+        raise UserError(f"annotations={annotations} is none of the versions {', '.join(runs)}; name one of them")
+    reference = runs[annotations][0]
+    found: dict[str, list[Run]] = {}
+    for version, same in runs.items():
+        for run in same:
+            differences = _differences if version == annotations else _other_photos
+            for difference in differences(reference, run):
+                raise UserError(
+                    f"{run.name} ({run.folder}) cannot be measured on the annotations of {reference.name} "
+                    f"({reference.folder}): {difference}; leave one out"
+                )
+        facts = {"data_fingerprint": reference.facts["data_fingerprint"]}
+        found[version] = [
+            replace(run, facts={**run.facts, **facts}, states=reference.states, unknown=reference.unknown)
+            for run in same
+        ]
+    return found
+
+
+def _other_photos(one: Run, other: Run) -> Iterator[str]:
+    """Yield in words what keeps two runs from being tested on the same thing, the most telling first."""
     if one.ids != other.ids:
         yield f"their labels differ ({_sets(one.ids, other.ids)})"
     if len(one.photos) != len(other.photos) or (one.photos != other.photos).any():
         photos = one.photos.tolist(), other.photos.tolist()
         yield f"their test photos differ ({len(photos[0])} and {len(photos[1])}; {_sets(*photos)})"
-    elif (changed := (one.states != other.states).any(axis=1)).any():
+    yield from _other_facts(one, other, "taxonomy_fingerprint")
+
+
+def _other_annotations(one: Run, other: Run) -> Iterator[str]:
+    """Yield in words how the annotations of two runs on the same photos differ."""
+    if (changed := (one.states != other.states).any(axis=1)).any():
         yield f"the annotations of {changed.sum()} test photos differ, first of {one.photos[changed.argmax()]}"
-    for name in ("taxonomy_fingerprint", "data_fingerprint"):
-        if one.facts[name] != other.facts[name]:
-            yield f"their {name.replace('_', ' ')}s differ ({one.facts[name]} and {other.facts[name]})"
+    yield from _other_facts(one, other, "data_fingerprint")
+
+
+def _other_facts(one: Run, other: Run, name: str) -> Iterator[str]:
+    if one.facts[name] != other.facts[name]:
+        yield f"their {name.replace('_', ' ')}s differ ({one.facts[name]} and {other.facts[name]})"
+
+
+def _differences(one: Run, other: Run) -> Iterator[str]:
+    """Yield in words what makes two runs' test folds different, the most telling first."""
+    photos = list(_other_photos(one, other))
+    yield from photos or _other_annotations(one, other)
 
 
 def _sets(one: Sequence[str], other: Sequence[str]) -> str:

@@ -155,6 +155,8 @@ class Comparison:
     noise: Note
     """How many labels of the test fold are wrong."""
     unfinished: tuple[Unfinished, ...] = ()
+    annotations: str | None = None
+    """The version on whose test annotations all are measured; None: all have the same."""
 
     @property
     def challengers(self) -> list[Version]:
@@ -169,6 +171,7 @@ def compare(
     question: str | None = None,
     settings: Settings | None = None,
     unfinished: Sequence[Unfinished] = (),
+    annotations: str | None = None,
 ) -> Comparison:
     """Compare the runs of several versions with those of one of them.
 
@@ -219,6 +222,7 @@ def compare(
         settings=settings,
         noise=_noise(runs),
         unfinished=tuple(unfinished),
+        annotations=annotations,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tagger.studies.comparison.comparable import measured_on
 from tagger.studies.comparison.comparison import Comparison, Settings, compare
-from tagger.studies.comparison.runs import read_runs
+from tagger.studies.comparison.runs import Run, read_runs
 from tagger.studies.comparison.writing import write_comparison
 from tagger.studies.places import without_places
 from tagger.studies.unfinished import Unfinished
@@ -22,6 +23,7 @@ def compare_runs(
     settings: Settings | None = None,
     unfinished: Sequence[Unfinished] = (),
     pictures: bool = False,
+    annotations: str | None = None,
 ) -> Comparison:
     """Compare the runs of every version with those of the baseline, and write what came out.
 
@@ -35,13 +37,19 @@ def compare_runs(
         settings: How it is made; None: as is usual.
         unfinished: Runs that have no result, to be named.
         pictures: Whether the page shows photos.
+        annotations: The version on whose test annotations all are measured, where a cleaning lies between them; None:
+            they must be the same.
 
     Raises:
         UserError: If a run cannot be read or the runs cannot be compared; nothing is written then.
     """
-    read = read_runs(runs)
+    read: Mapping[str, Sequence[Run]] = read_runs(runs)
+    if annotations is not None:
+        read = measured_on(read, annotations=annotations)
     # What a run died of may name files of this machine.
     told = [replace(run, reason=without_places(run.reason)) for run in unfinished]
-    comparison = compare(read, baseline=baseline, question=question, settings=settings, unfinished=told)
+    comparison = compare(
+        read, baseline=baseline, question=question, settings=settings, unfinished=told, annotations=annotations
+    )
     write_comparison(output, comparison, read, command=command, commit=commit, pictures=pictures)
     return comparison

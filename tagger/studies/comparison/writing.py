@@ -79,12 +79,13 @@ def facts_of(comparison: Comparison, *, command: str, commit: str) -> dict[str, 
     """Return what a reader needs to make the comparison again."""
     versions = comparison.versions.values()
     commits = dict.fromkeys(commit for version in versions for commit in version.commits)
+    measured = f", annotations of {comparison.annotations}" if comparison.annotations else ""
     return {
         "command": without_places(command),
         "commit": commit,
         "commit of the runs": ", ".join(commits),
         "seeds": "; ".join(f"{v.version}: {', '.join(map(str, v.seeds))}" for v in versions),
-        "data": f"{comparison.data}, fingerprint {comparison.data_fingerprint}",
+        "data": f"{comparison.data}, fingerprint {comparison.data_fingerprint}{measured}",
         "label system": f"fingerprint {comparison.taxonomy_fingerprint}",
     }
 

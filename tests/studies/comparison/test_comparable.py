@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tagger.errors import UserError
-from tagger.studies.comparison.comparable import check_comparable
+from tagger.studies.comparison.comparable import check_comparable, measured_on
 from tagger.studies.comparison.runs import Run
 
 Made = Callable[..., Run]
@@ -85,3 +85,28 @@ def test_any_other_setting_in_which_the_runs_of_a_version_differ_is_named(made_r
     )
     with pytest.raises(UserError, match=re.escape(f"{name} is 2.0 in runs/v1.0/0 and 3.0 in runs/v1.0/1")):
         check_comparable({"v1.0": [one, other]}, baseline="v1.0")
+
+
+def test_after_a_cleaning_all_are_measured_on_the_mended_annotations(made_run: Made):
+    before = made_run(SCORES, STATES)
+    mended = np.array([[1, -1], [1, 1], [0, 1]], np.int8)
+    facts = {**before.facts, "data_fingerprint": "m" * 16}
+    cleaned = replace(before, version="cleaned", states=mended, facts=facts)
+    found = measured_on({"before": [before], "cleaned": [cleaned]}, annotations="cleaned")
+    assert (found["before"][0].states == mended).all()
+    assert (found["before"][0].scores == before.scores).all()
+    check_comparable(found, baseline="before")
+    with pytest.raises(UserError, match="annotations=cleaned measures both on its annotations"):
+        check_comparable({"before": [before], "cleaned": [cleaned]}, baseline="before")
+
+
+def test_annotations_of_other_photos_or_of_nobody_are_refused(made_run: Made):
+    one = made_run(SCORES, STATES)
+    other = replace(one, version="v2.0", photos=np.array(["a.jpg", "b.jpg", "c.jpg"]))
+    with pytest.raises(UserError, match=r"cannot be measured on the annotations of v1.0 seed 0 .*their test photos"):
+        measured_on({"v1.0": [one], "v2.0": [other]}, annotations="v1.0")
+    with pytest.raises(UserError, match=re.escape("annotations=v9 is none of the versions v1.0")):
+        measured_on({"v1.0": [one]}, annotations="v9")
+    again = replace(one, seed=1, states=np.array([[1, -1], [1, 1], [0, 1]], np.int8))
+    with pytest.raises(UserError, match="annotations of 1 test photos differ"):
+        measured_on({"v1.0": [one, again]}, annotations="v1.0")
