@@ -170,7 +170,7 @@ PATHS = {
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
     "compare": ("output", "question"),
-    "mine": ("folder", "patch", "to"),
+    "mine": ("examples", "negative", "pool", "folder", "queue", "patch", "to"),
 }
 """Settings that these verbs take as they are typed."""
 

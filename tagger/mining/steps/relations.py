@@ -32,6 +32,10 @@ def run(mining: Mining) -> None:
     config = mining.config
     if (config.patch is None) != (config.to is None):
         raise UserError("patch= and to= belong together: the suggestions that are left, and the label system to write")
+    if mining.name is None:
+        raise UserError(
+            "data=… must be given: relations are mined from its annotations, and written into its label system"
+        )
     if config.patch is not None:
         write(mining)
     else:
@@ -43,8 +47,6 @@ def write(mining: Mining) -> None:
     config = mining.config
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
-    if mining.name is None:
-        raise UserError("data=… must be given: its label system is the one that is copied")
     grown = write_grown(config.data.taxonomy, target, additions)
     mining.say(f"{len(additions)} relations more; label system {target}, {len(grown)} labels")
     words = f"+experiment=baseline data={mining.name} data.taxonomy={target} rules=taxonomy"
@@ -86,9 +88,7 @@ def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: 
 
 def as_said(mining: Mining) -> PhotoData:
     """Return the data set with nothing but what was said: what the label system has filled in would confirm itself."""
-    if mining.name is None:
-        raise UserError("data=… must be given: relations are mined from its annotations")
-    folder = Path("catalogs") / mining.name
+    folder = Path("catalogs") / str(mining.name)
     # Partial: Hydra would turn a dataclass among the arguments into a config. Nothing is drawn and nothing trained.
     build = instantiate(mining.config.data, _partial_=True)
     data: PhotoData = build(cache=mining.cache, seed=0, sampler=Replication())
