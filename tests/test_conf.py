@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.cleaning.words import as_hydra_takes as as_cleaning_takes
 from tagger.config import as_typed
+from tagger.mine import PATHS as MINING_PATHS
 from tagger.model.module import TaggerModule
 from tagger.studies.search.words import as_hydra_takes, divided
 from tagger.tracking.mlflow import build_logger
@@ -170,7 +171,7 @@ PATHS = {
     "predict": ("bundle", "photos", "output"),
     "serve": ("bundle", "profile", "root", "corrections", "annotator"),
     "compare": ("output", "question"),
-    "mine": ("examples", "negative", "pool", "folder", "queue", "patch", "to"),
+    "mine": MINING_PATHS,
 }
 """Settings that these verbs take as they are typed."""
 
@@ -321,10 +322,12 @@ def test_a_misspelled_word_of_clean_is_named(word: str):
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 
-@pytest.mark.parametrize("word", ["wht=relations", "support=some", "data.sise=3", "against=3"])
+@pytest.mark.parametrize(
+    "word", ["wat=similar", "n=many", "exampels=x", "network.dropuot=1", "data.sise=3", "support=some", "against=3"]
+)
 def test_a_misspelled_word_of_mine_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
-        compose("mine", overrides=[word])
+        compose("mine", overrides=["data=corel5k", word])
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 

@@ -1,81 +1,186 @@
-"""The command as typed, on the drawn album: relations are found, looked at, and written into a new label system."""
+"""what=similar as typed: photos found by example, and questions about them for people."""
 
 import csv
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from scipy.sparse import csr_array
+from hydra import compose, initialize_config_dir
+from PIL import Image
 
-from tagger.data.taxonomy import read_taxonomy
+from tagger.cleaning.queue_table import read_queue
+from tagger.config import as_typed
+from tagger.data.catalog import CatalogStore
+from tagger.data.catalog.store import TABLES
 from tagger.errors import UserError
+from tagger.mine import PATHS
 from tagger.mining.opened import Mining
-from tagger.mining.relations.suggestions import read_suggestions
-from tagger.mining.steps import relations
-from tagger.studies.composing import composed, composing
+from tagger.mining.steps import similar
+
+CONF = Path(__file__).parents[1] / "conf"
+
+SMALL = ["size=48", "workers=0"]
 
 
-def mining(*words: str, name: str | None = "sample") -> Mining:
-    """Return what the command works with."""
-    with composing():
-        config = composed("mine", ["what=relations", *([f"data={name}"] if name else []), *words])
-    return Mining(config, name, command="typed")
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    """Ten red and ten blue photos with different noise, a copy of a red example, and a file that is no photo."""
+    dice = np.random.default_rng(0)
+    for folder in ("pool", "reds"):
+        (tmp_path / folder).mkdir()
+    for name, colour in {"red": (200, 30, 30), "blue": (30, 30, 200)}.items():
+        for number in range(12):
+            pixels = np.array(colour) + dice.normal(0, 40, (6, 8, 1))
+            picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize(
+                (160, 120), Image.Resampling.BICUBIC
+            )
+            folder = "reds" if name == "red" and number >= 10 else "pool"
+            picture.save(tmp_path / folder / f"{name}{number:02}.png")
+    Image.open(tmp_path / "reds" / "red10.png").save(tmp_path / "pool" / "again.jpg", quality=70)
+    (tmp_path / "pool" / "broken.jpg").write_bytes(b"no photo")
+    return tmp_path / "pool"
+
+
+@pytest.fixture
+def mine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[list[str], str]]:
+    """Search; return the names of what was found, and what was said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str, name: str | None = None) -> tuple[list[str], str]:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("mine", overrides=as_typed(["what=similar", *SMALL, *words], *PATHS))
+        similar.run(Mining(config, name, command="as typed"))
+        (table,) = (tmp_path / "mining" / "similar").glob("*/found.csv")
+        with table.open() as file:
+            return [Path(row["photo"]).name for row in csv.DictReader(file)], capsys.readouterr().out
+
+    return run
+
+
+def test_it_finds_more_like_the_examples_and_sets_copies_of_them_apart(
+    pool: Path, mine: Callable[..., tuple[list[str], str]], tmp_path: Path
+):
+    found, said = mine("examples=reds", "pool=pool", "n=10")
+    assert sorted(found) == [f"red{number:02}.png" for number in range(10)]
+    assert "1 that nearly are an example are set apart" in said
+    assert "left out  1: not an image, e.g. pool/broken.jpg" in said
+    page = (tmp_path / "mining" / "similar" / "reds" / "sheet.html").read_text()
+    assert "Nearly the same as an example" in page and "as red10.png" in page
+    assert page.count("data:image/jpeg;base64,") == 2 + 10 + 1
+
+
+def test_the_second_time_no_photo_is_decoded_to_be_seen(
+    pool: Path, mine: Callable[..., tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+):
+    (pool / "broken.jpg").unlink()
+    first, _ = mine("examples=reds", "pool=pool", "n=5")
+    monkeypatch.setattr("tagger.data.transforms.Transform.__call__", None)
+    assert mine("examples=reds", "pool=pool", "n=5")[0] == first
+
+
+def test_what_negative_examples_look_like_comes_last(pool: Path, mine: Callable[..., tuple[list[str], str]]):
+    everything, _ = mine("examples=[reds,pool/blue00.png]", "pool=pool", "negative=pool/blue0[1-4].png", "n=30")
+    # Pictures of the examples themselves are set apart.
+    assert {name[:3] for name in everything[:10]} == {"red"}
+    assert len(everything) == 21
+
+
+def test_an_index_finds_the_same(pool: Path, mine: Callable[..., tuple[list[str], str]]):
+    pytest.importorskip("faiss")
+    exact, _ = mine("examples=reds", "pool=pool", "n=10", "index=exact")
+    found, said = mine("examples=reds", "pool=pool", "n=10", "index=faiss")
+    assert found == exact
+    assert "FAISS, recall@50 1.00" in said
+
+
+def test_found_photos_become_questions_about_a_label(
+    pool: Path,
+    mine: Callable[..., tuple[list[str], str]],
+    colours: Callable[..., Path],
+    tmp_path: Path,
+):
+    root = colours(40)
+    data = ["data=folder", f"data.root={root}", "data.source.folder=colours", "data.workers=0"]
+    data += [f"data.taxonomy={root / 'colours.yaml'}", "label=red", "examples=reds", "pool=pool"]
+    _, said = mine(*data, "n=4", name="folder")
+    assert "4 photos added" in said and "4 questions added" in said
+    queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
+    assert [row["rank"] for row in queue] == [1, 2, 3, 4]
+    assert {(row["label"], row["kind"], row["state"]) for row in queue} == {("red", "missing", 0)}
+    assert all(row["products"].startswith("similar:red 0.") for row in queue)
+    assert all((Path(row["root"]) / row["path"]).is_file() for row in queue)
+
+    store = CatalogStore(tmp_path / "catalogs" / "folder")
+    assert store.manifest.rows["photos"] == 44
+    opinions = [row for row in store.table("annotations").to_pylist() if row["origin"] == "product"]
+    assert [(row["label"], row["source"]) for row in opinions] == [("red", "similar:red")] * 4
+    assert store.manifest.sources[f"pool:{pool}"]["unknown"] == "ignore"
+
+    # More of them: nothing comes twice, and the new ones come first.
+    _, said = mine(*data, "n=6", name="folder")
+    assert "2 photos added" in said and "6 questions added" in said
+    assert store.manifest.rows["photos"] == 44, "as it was read"
+    queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
+    assert sorted(row["rank"] for row in queue) == [1, 2, 3, 4, 5, 6]
+
+    # What is decided is not asked again.
+    store = CatalogStore(tmp_path / "catalogs" / "folder")
+    photo = store.table("photos", ["photo_id"])["photo_id"].to_pylist().index(queue[0]["photo_id"])
+    said_by_ann: dict[str, Any] = {"photo": [photo], "label": ["red"], "value": [1], "origin": ["human"]}
+    rows = {
+        name: said_by_ann.get(name, ["ann"] if name == "annotator" else [None]) for name in TABLES["annotations"].names
+    }
+    with store.locked():
+        store.append({"verdicts": {"annotations": pa.table(rows, schema=TABLES["annotations"])}})
+    _, said = mine(*data, "n=6", name="folder")
+    assert "5 questions added, 1 need none: what they show is known" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["pool=pool"], "examples=… must be given"),
+        (["examples=reds"], "pool=… must be given"),
+        (["examples=reds", "pool=pool", "n=0"], "n=0 must be 1 or more"),
+        (["examples=reds", "pool=pool", "index=fais"], "index=fais must be auto, exact or faiss"),
+        (["examples=reds", "pool=pool", "label=red"], "label=red needs data="),
+        (["examples=nowhere", "pool=pool"], "nowhere: there is no such file or folder"),
+        (["examples=pool/broken.jpg", "pool=pool"], r"examples=pool/broken\.jpg: none of the photos can be read"),
+    ],
+)
+def test_what_is_wrong_is_named(pool: Path, mine: Callable[..., tuple[list[str], str]], words: list[str], message: str):
+    with pytest.raises(UserError, match=message):
+        mine(*words)
+
+
+def test_a_label_that_is_not_there_is_named_before_any_photo_is_seen(
+    pool: Path, mine: Callable[..., tuple[list[str], str]], colours: Callable[..., Path]
+):
+    root = colours(40)
+    words = ["data=folder", "data.source.folder=colours", f"data.taxonomy={root / 'colours.yaml'}"]
+    with pytest.raises(UserError, match="colours has no such label, did you mean 'red'"):
+        mine(*words, "examples=nowhere", "pool=pool", "label=rad", name="folder")
 
 
 @pytest.mark.slow
-def test_relations_are_found_by_the_command(tmp_path: Path):
-    words = ["what=relations", "data=sample", "data.source.photos=150", "support=5", "confidence=0.6"]
-    command = [sys.executable, "-m", "tagger.mine", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "mining" / "relations"
-    files = {"relations.csv", "relations.yaml", "relations.html", "graph.svg"}
-    assert {path.name for path in folder.iterdir()} == files
-    with (folder / "relations.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert next(row["taxonomy"] for row in rows if row["label"] == "animal.dog" and row["other"] == "animal") == "known"
-    assert "python -m tagger.mine what=relations data=sample" in (folder / "relations.yaml").read_text()
-    assert read_suggestions(folder / "relations.yaml")
-
-
-def test_what_is_left_of_the_suggestions_is_written_where_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.chdir(tmp_path)
-    Path("relations.yaml").write_text("relations: [{label: object.car, implies: scene.city}]")
-    relations.run(mining("patch=relations.yaml", "to=plus.yaml"))
-    grown = read_taxonomy("plus.yaml")
-    assert grown.labels[grown.column["object.car"]].implies == ("scene.city",)
-    assert "data=sample data.taxonomy=plus.yaml rules=taxonomy" in capsys.readouterr().out
-    with pytest.raises(UserError, match="is there already"):
-        relations.run(mining("patch=relations.yaml", "to=plus.yaml"))
-
-
-def test_what_is_missing_is_asked_for():
-    with pytest.raises(UserError, match="patch= and to= belong together"):
-        relations.run(mining("to=plus.yaml"))
-    for words in ([], ["patch=relations.yaml", "to=plus.yaml"]):
-        with pytest.raises(UserError, match="data=… must be given"):
-            relations.run(mining(*words, name=None))
-
-
-def test_only_photos_that_train_are_looked_at_and_near_duplicates_count_once():
-    states = csr_array(np.array([[1, 1], [1, 1], [1, 1], [1, -1], [-1, -1], [1, -1], [1, -1]], dtype=np.int8))
-    columns = {"group": np.array([7, 7, 1, 2, 3, 4, 5]), "root": None}
-    catalog = SimpleNamespace(states=states, column=columns.get)
-    data: Any = SimpleNamespace(
-        catalog=catalog, train_rows=np.arange(5), weights=(0.0,), kinds=np.zeros(7, dtype=np.int8)
+def test_the_command_as_typed(pool: Path, tmp_path: Path):
+    words = ["what=similar", "examples=reds", "pool=pool", "n=3", *SMALL]
+    done = subprocess.run(
+        [sys.executable, "-m", "tagger.mine", *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    pairs, said = relations.counted(data)
-    assert pairs is said
-    # Two frames of one scene, and another one; photos 5 and 6 validate and test.
-    assert (pairs.both[0, 1], pairs.only[0, 1], pairs.photos[0, 1]) == (2, 1, 4)
-
-
-def test_what_the_label_system_has_filled_in_confirms_nothing():
-    source: Any = relations.as_said(mining(name="album")).source
-    assert source.complete is False
+    assert done.returncode == 0, done.stderr
+    assert "found     3" in done.stdout
+    page = (tmp_path / "mining" / "similar" / "reds" / "sheet.html").read_text()
+    assert "python -m tagger.mine what=similar examples=reds pool=pool n=3" in page
+    wrong = subprocess.run(
+        [sys.executable, "-m", "tagger.mine", "what=simlar"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1
+    assert "error: what=simlar: there is no such thing to mine" in wrong.stderr

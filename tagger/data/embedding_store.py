@@ -83,7 +83,7 @@ class EmbeddingStore:
 
 
 def photo_keys(ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return the keys of photos, given the hex digits of the sha256 of their files, all 64 or the first 32, or keys already.
+    """Return the keys of photos, given the hex digits of the sha256 of their files, all 64 or the first 32, or keys.
 
     Example:
         >>> photo_keys(["9f86d081884c7d659a2feaa0c55ad015"])[0].as_py().hex()

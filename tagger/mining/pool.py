@@ -120,9 +120,7 @@ def _facts(place: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _hashed(
-    files: pa.Table, kept: pa.Table, threads: ThreadPoolExecutor, skipped: Skipped
-) -> tuple[pa.Table, bool]:
+def _hashed(files: pa.Table, kept: pa.Table, threads: ThreadPoolExecutor, skipped: Skipped) -> tuple[pa.Table, bool]:
     """Return rows of ``KEPT`` of the files that can be read, and whether any was read now."""
     place = pc.index_in(files["path"].combine_chunks(), kept["path"].combine_chunks())
     before = kept.take(place)

@@ -37,27 +37,34 @@ class Query:
         Args:
             features: Embeddings, (photos, features).
         """
-        return np.asarray(directions(features, self.centre) @ self.direction)
+        # The cosine from three products: no copy of the photos is moved to the centre, which takes half of the time.
+        vectors = features.astype(np.float32)
+        along, towards = (vectors @ np.stack([self.direction, self.centre], axis=1)).T
+        squares = np.einsum("ij,ij->i", vectors, vectors) - 2 * towards + self.centre @ self.centre
+        return np.asarray((along - self.centre @ self.direction) / np.sqrt(np.maximum(squares, 1e-12)))
 
 
-def query(positive: np.ndarray, negative: np.ndarray | None = None, *, centre: np.ndarray) -> Query:
+def query(
+    positive: np.ndarray, negative: np.ndarray | None = None, *, centre: np.ndarray, against: float = AGAINST
+) -> Query:
     """Return the query of some examples.
 
     Args:
         positive: Embeddings of photos like which more are wanted, (examples, features).
         negative: Of photos that they must not be mistaken for, (examples, features); None: there are none.
         centre: The pool's mean, see `centre_of`.
+        against: What the negative examples weigh against the positive ones.
 
     Example:
         >>> here = np.zeros(2, dtype=np.float32)
-        >>> query(np.array([[2.0, 0.0], [0.0, 3.0]]), centre=here).direction.round(2).tolist()
-        [0.71, 0.71]
+        >>> query(np.array([[2.0, 0.0], [0.0, 3.0]]), centre=here).direction.round(2)
+        array([0.71, 0.71], dtype=float32)
         >>> query(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), centre=here).scores(np.array([[0, 1]])).round(2)
         array([-0.45], dtype=float32)
     """
     wanted = directions(positive, centre).mean(axis=0)
     if negative is not None and len(negative):
-        wanted = wanted - AGAINST * directions(negative, centre).mean(axis=0)
+        wanted = wanted - against * directions(negative, centre).mean(axis=0)
     return Query(_unit(wanted[None])[0], centre)
 
 

@@ -1,0 +1,204 @@
+"""Found photos become questions for people: photos of the data set's catalog, with an opinion of what they may show.
+
+An opinion never counts as truth, so the label stays unknown on them until somebody decides.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from omegaconf import DictConfig
+
+from tagger.cleaning.queue import drawn_tasks
+from tagger.cleaning.queue_table import MISSING, QUEUE, read_queue, write_queue
+from tagger.data.catalog import Catalog, CatalogStore
+from tagger.data.catalog.prepared import Prepared
+from tagger.data.catalog.reading import of_source
+from tagger.data.inspection import inspect
+from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped
+from tagger.data.sources.tables import annotation_table, photo_table
+from tagger.data.states import UNKNOWN, Unknown
+from tagger.data.storage import is_url
+from tagger.data.taxonomy import Taxonomy, read_taxonomy
+from tagger.errors import UserError
+from tagger.prepare import catalog_settings, fill, write
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Photos that may show a label."""
+
+    root: str
+    """Folder or URL of the pool."""
+    paths: tuple[str, ...]
+    """Of the photos, relative to ``root``, best first."""
+    scores: tuple[float, ...]
+    """0..1."""
+    label: str
+    """Its id."""
+    by: str
+    """Who thinks so: ``similar:<label>``."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What came of candidates."""
+
+    photos: int
+    """Photos that the catalog did not have."""
+    asked: int
+    """Questions that were added to the queue."""
+    known: int
+    """Candidates whose label is known already."""
+    queue: Path
+
+
+def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
+    """Add found photos to a data set's catalog, and ask about them: before what the queue asks already.
+
+    Args:
+        found: The photos and what they may show.
+        config: With ``data``, ``cache`` and ``queue``.
+        name: The data set, as in ``data=…``.
+
+    Raises:
+        UserError: If the label system has no such label.
+    """
+    # Deferred: what assembling needs takes time to import, and who only searches needs none of it.
+    from tagger.data.assembly import assemble
+
+    taxonomy, prepared = read_taxonomy(config.data.taxonomy), catalog_settings(config, name)
+    check_label(found.label, taxonomy)
+    store = CatalogStore(Path(prepared.folder).expanduser())
+    if not store.exists:
+        fill(config, prepared, store, taxonomy)
+    cache = Path(config.cache).expanduser().absolute()
+    pool = f"pool:{found.root}"
+    sources = {pool: PoolPhotos(root=found.root, paths=found.paths), found.by: Opinions(of=pool, found=found)}
+    with store.locked():
+        before = store.manifest.rows["photos"]
+        assembly = assemble(
+            store,
+            sources,
+            taxonomy,
+            inspect=lambda root, paths: inspect(
+                paths, root, max_pixels=config.data.max_pixels, workers=config.data.workers, cache=cache
+            ),
+            complete=prepared.complete,
+        )
+        write(store, assembly, Prepared(folder=prepared.folder, sources=sources), taxonomy)
+    queue = Path(config.queue or f"cleaning/{name}").expanduser() / QUEUE
+    asked, known = _ask(found, pool, store, prepared.read(config.data.root, taxonomy), queue)
+    return Added(store.manifest.rows["photos"] - before, asked, known, queue)
+
+
+def check_label(label: str, taxonomy: Taxonomy) -> None:
+    """Refuse a label that the label system does not have.
+
+    Raises:
+        UserError: If it does not.
+    """
+    if label not in taxonomy.column:
+        near = taxonomy.nearest(label)
+        raise UserError(
+            f"label={label}: {taxonomy.name} has no such label{f', did you mean {near!r}' if near else ''}; "
+            "give the id of one, or add it to the label system first"
+        )
+
+
+def root_of(places: Sequence[str]) -> str:
+    """Return the folder or URL below which all photos of some places lie.
+
+    Example:
+        >>> root_of(["/photos/2019", "/photos/2020/*.jpg"]), root_of(["s3://bucket/album/"])
+        ('/photos', 's3://bucket/album')
+    """
+    folders = [_folder(place) for place in places]
+    if any(is_url(folder) for folder in folders):
+        if len(set(folders)) > 1:
+            raise UserError("photos behind several URLs cannot become candidates at once: search one pool at a time")
+        return folders[0]
+    return os.path.commonpath(folders)
+
+
+def _folder(place: str) -> str:
+    """Return what stands before the first part of a place that is a pattern or a file."""
+    if is_url(place):
+        return place.rstrip("/").partition("*")[0].rstrip("/")
+    path = Path(os.path.abspath(os.path.expanduser(place)))  # noqa: PTH100, PTH111 (links stay as they are)
+    while path != path.parent and not path.is_dir() and (any(sign in path.name for sign in "*?[") or path.is_file()):
+        path = path.parent
+    return str(path)
+
+
+def _ask(found: Candidates, pool: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[int, int]:
+    """Put questions about the candidates into the queue; return how many, and how many need none."""
+    seen = of_source(store.table("sightings", ["photo", "source", "key"]), pool)
+    place = pc.index_in(pa.array(found.paths), seen["key"].combine_chunks())
+    with_file = np.flatnonzero(pc.is_valid(store.table("photos", ["path"])["path"]).to_numpy())
+    photos = seen["photo"].take(place.drop_null()).to_numpy()
+    scores = np.array(found.scores)[place.is_valid().to_numpy(zero_copy_only=False)]
+    # The same photo may have been found under two names.
+    _, first = np.unique(photos, return_index=True)
+    first = np.sort(first)
+    rows, scores = np.searchsorted(with_file, photos[first]), scores[first]
+    columns = np.full(len(rows), catalog.taxonomy.column[found.label])
+    open_ = np.flatnonzero(np.asarray(catalog.states[rows, columns]).ravel() == UNKNOWN) if len(rows) else rows
+    if len(open_):
+        tasks = drawn_tasks(MISSING, catalog, rows[open_], columns[open_])
+        said = pa.array([f"{found.by} {score:.2f}" for score in scores[open_].tolist()])
+        tasks = tasks.set_column(tasks.schema.get_field_index("products"), "products", said)
+        write_queue(queue, _before(tasks, read_queue(queue) if queue.is_file() else None))
+    return len(open_), len(rows) - len(open_)
+
+
+def _before(tasks: pa.Table, others: pa.Table | None) -> pa.Table:
+    """Return a queue that asks these tasks first and then what it asked already."""
+    if others is None:
+        return tasks
+    ids = tasks["task_id"].combine_chunks()
+    kept = others.filter(pc.invert(pc.is_in(others["task_id"], ids)))
+    moved = pc.add(kept["rank"], pc.if_else(pc.equal(kept["kind"], MISSING), len(tasks), 0)).cast(pa.int32())
+    return pa.concat_tables([tasks, kept.set_column(kept.schema.get_field_index("rank"), "rank", moved)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolPhotos:
+    """Photos of a pool as a source of which nothing is known."""
+
+    root: str
+    paths: tuple[str, ...]
+    vocabulary: str = field(default="", init=False)
+    exhaustive: bool = field(default=False, init=False)
+    unknown: Unknown = "ignore"
+
+    def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
+        """Yield the photos."""
+        paths = pa.array(self.paths, pa.string())
+        yield Chunk(photo_table(paths, paths), ANNOTATIONS.empty_table())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinions:
+    """What a search thinks of a pool's photos, as another product's opinion."""
+
+    of: str
+    found: Candidates
+    vocabulary: str = field(default="", init=False)
+    exhaustive: bool = field(default=False, init=False)
+    unknown: Unknown = "ignore"
+
+    @property
+    def root(self) -> str:
+        return self.found.root
+
+    def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
+        """Yield the opinions."""
+        scores = pa.array(np.clip(self.found.scores, 0, 1), pa.float32())
+        paths = pa.array(self.found.paths, pa.string())
+        said = annotation_table(paths, self.found.label, origin="product", score=scores)
+        yield Chunk(PHOTOS.empty_table(), said)
