@@ -32,7 +32,7 @@ def test_relations_are_found_by_the_command(tmp_path: Path):
     command = [sys.executable, "-m", "tagger.mine", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "mining" / "relations"
+    folder = tmp_path / "mining" / "relations" / "sample"
     files = {"relations.csv", "relations.yaml", "relations.html", "graph.svg"}
     assert {path.name for path in folder.iterdir()} == files
     with (folder / "relations.csv").open() as file:

@@ -151,8 +151,8 @@ def judgement(world: World, kind: str, label: int, other: int, verdicts: Verdict
     """Return ``true``, ``here`` (in these photos, and not in the world), ``false``, or ``?``."""
     if world.truth is None:
         return verdicts.get((kind, world.bare.ids[label], world.bare.ids[other]), "?")
-    photos = world.truth[:, label]
-    return "here" if world.truth[photos, other].all() else "false"
+    others = world.truth[world.truth[:, label], other]
+    return "here" if (others.all() if kind == "implies" else not others.any()) else "false"
 
 
 def unknown(world: World, found: Sequence[Finding], verdicts: Verdicts) -> None:

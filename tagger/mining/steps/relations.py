@@ -73,7 +73,7 @@ def mine(mining: Mining) -> None:
 
 def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: dict[str, str]) -> None:
     """Write table, suggestions, page and picture."""
-    folder = mining.folder
+    folder = mining.folder / str(mining.name)
     folder.mkdir(parents=True, exist_ok=True)
     graph = drawn(findings, data.taxonomy)
     write_findings(folder / "relations.csv", findings)
