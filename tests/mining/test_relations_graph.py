@@ -39,7 +39,7 @@ def findings(taxonomy: Taxonomy) -> list[Finding]:
     return find_relations(pairs, pairs, taxonomy, Criteria())
 
 
-@pytest.mark.parametrize(("nodes", "edges"), [(1, 0), (12, 40), (60, 70), (200, 320)])
+@pytest.mark.parametrize(("nodes", "edges"), [(1, 0), (12, 40), (60, 70), (160, 200)])
 def test_no_name_lies_on_another(nodes: int, edges: int):
     graph = nx.gnm_random_graph(nodes, edges, seed=1)
     widths = np.random.default_rng(0).uniform(30, 140, nodes)
