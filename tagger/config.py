@@ -206,6 +206,7 @@ class MineConfig:
     pool: Any = None
     examples: Any = None
     negative: Any = None
+    against: float = MISSING
     n: int = MISSING
     label: str | None = None
     queue: str | None = None

@@ -86,10 +86,12 @@ def test_the_second_time_no_photo_is_decoded_to_be_seen(
 
 
 def test_what_negative_examples_look_like_comes_last(pool: Path, mine: Callable[..., tuple[list[str], str]]):
-    everything, _ = mine("examples=[reds,pool/blue00.png]", "pool=pool", "negative=pool/blue0[1-4].png", "n=30")
+    words = ["examples=[reds/red10.png,pool/blue00.png]", "pool=pool", "n=30"]
+    without, _ = mine(*words)
+    found, _ = mine(*words, "negative=pool/blue0[1-4].png", "against=1")
+    assert {name[:3] for name in found[:10]} == {"red"} != {name[:3] for name in without[:10]}
     # Pictures of the examples themselves are set apart.
-    assert {name[:3] for name in everything[:10]} == {"red"}
-    assert len(everything) == 21
+    assert len(found) == len(without) == 10 + 11
 
 
 def test_an_index_finds_the_same(pool: Path, mine: Callable[..., tuple[list[str], str]]):
@@ -149,6 +151,7 @@ def test_found_photos_become_questions_about_a_label(
         (["pool=pool"], "examples=… must be given"),
         (["examples=reds"], "pool=… must be given"),
         (["examples=reds", "pool=pool", "n=0"], "n=0 must be 1 or more"),
+        (["examples=reds", "pool=pool", "against=-1"], "against=-1.0 must be 0 or more"),
         (["examples=reds", "pool=pool", "index=fais"], "index=fais must be auto, exact or faiss"),
         (["examples=reds", "pool=pool", "label=red"], "label=red needs data="),
         (["examples=nowhere", "pool=pool"], "nowhere: there is no such file or folder"),

@@ -16,7 +16,7 @@ from tagger.data.embedding_store import KEY
 from tagger.errors import UserError
 from tagger.mining.index import kept_index, make_index, recall_of
 from tagger.mining.lookalikes import looks, near_any
-from tagger.mining.search import AGAINST, best, centre_of, query
+from tagger.mining.search import best, centre_of, query
 
 HERE = np.zeros(2, dtype=np.float32)
 
@@ -37,8 +37,7 @@ def test_scores_are_the_cosines_with_the_mean_of_the_examples_directions():
 
 def test_negative_examples_push_away():
     # Wanted: east. Half a step away from north: the direction (1, -1/2).
-    wanted = query(np.array([[5.0, 0.0]]), np.array([[0.0, 0.1]]), centre=HERE)
-    assert AGAINST == 0.5
+    wanted = query(np.array([[5.0, 0.0]]), np.array([[0.0, 0.1]]), centre=HERE, against=0.5)
     np.testing.assert_allclose(wanted.direction, np.array([1, -0.5]) / np.sqrt(1.25), rtol=1e-6)
     rows, _ = best(wanted, np.array([[1, 1], [1, -1], [1, 0]], dtype=np.float16), 3)
     assert rows.tolist() == [1, 2, 0]

@@ -55,7 +55,8 @@ def run(mining: Mining) -> None:
         if not len(photos):
             raise UserError(f"{name}={config[name]}: none of the photos can be read")
     centre = centre_of(features)
-    wanted = query(positive[:], None if against is None else against[1][:], centre=centre)
+    unwanted = None if against is None else against[1][:]
+    wanted = query(positive[:], unwanted, centre=centre, against=config.against)
     search, how = searcher(mining, pool, features, centre)
     began = time.perf_counter()
     found = without_lookalikes(wanted, search, pool, examples, count=config.n)
@@ -198,6 +199,8 @@ def _check(mining: Mining) -> None:
         raise UserError(f"index={config.index} must be {', '.join(INDEXES[:-1])} or {INDEXES[-1]}")
     if config.index == "faiss":
         imported()
+    if config.against < 0:
+        raise UserError(f"against={config.against} must be 0 or more: what the negative examples weigh")
     if config.n < 1:
         raise UserError(f"n={config.n} must be 1 or more: how many photos to find")
     if config.label is None:
