@@ -220,7 +220,7 @@ class MineConfig:
     exceptions: float = MISSING
     chance: float = MISSING
     correlation: float = MISSING
-    against: list[str] = MISSING
+    taxonomies: list[str] = MISSING
     patch: str | None = None
     to: str | None = None
     shown: int = MISSING

@@ -323,7 +323,7 @@ def test_a_misspelled_word_of_clean_is_named(word: str):
 
 
 @pytest.mark.parametrize(
-    "word", ["wat=similar", "n=many", "exampels=x", "network.dropuot=1", "data.sise=3", "support=some", "against=3"]
+    "word", ["wat=similar", "n=many", "exampels=x", "network.dropuot=1", "data.sise=3", "support=some", "taxonomies=3"]
 )
 def test_a_misspelled_word_of_mine_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:

@@ -60,7 +60,7 @@ def mine(mining: Mining) -> None:
     config, data = mining.config, as_said(mining)
     criteria = Criteria(**{name: config[name] for name in Criteria.__dataclass_fields__})
     findings = find_relations(*counted(data), data.taxonomy, criteria)
-    for name in config.against:
+    for name in config.taxonomies:
         if (other := read_taxonomy(name)).name != data.taxonomy.name:
             findings = beside(findings, data.taxonomy, other)
     facts = {
