@@ -28,7 +28,7 @@ def mining(*words: str, name: str | None = "sample") -> Mining:
 
 @pytest.mark.slow
 def test_relations_are_found_by_the_command(tmp_path: Path):
-    words = ["what=relations", "data=sample", "data.source.photos=150", "support=5", "confidence=0.6"]
+    words = ["what=relations", "data=sample", "data.source.photos=120", "support=5", "confidence=0.6"]
     command = [sys.executable, "-m", "tagger.mine", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

@@ -43,11 +43,11 @@ def relations_table(findings: Sequence[Finding], *, shown: int) -> list[Renderab
         f"{sum(finding.evidence in ('little', 'silent') for finding in stated)} stated, too little seen",
     ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("relation", overflow="fold", min_width=20)
+    table.add_column("relation", overflow="fold", min_width=18)
     table.add_column("label system", no_wrap=True)
     for column in ("photos", "of", "at least", "lift"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("note", overflow="fold", min_width=12)
+    table.add_column("note", overflow="fold", min_width=8)
     for finding in wanted[:shown]:
         against = finding.taxonomy == "known"
         note = "; ".join(filter(None, ["annotations say otherwise" if against else finding.note, finding.elsewhere]))
