@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tagger.cleaning.queue_table import read_queue
-from tagger.cleaning.scoring import turns_of
+from tagger.cleaning.queue.table import read_queue
+from tagger.cleaning.scoring.turns import turns_of
 from tagger.data.catalog import CatalogStore
 from tagger.data.datamodule import PhotoData
 from tagger.studies.composing import composed, composing

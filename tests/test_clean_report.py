@@ -13,9 +13,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from tagger.cleaning.opened import opened
-from tagger.cleaning.report import report_on
-from tagger.cleaning.sampling import sampled
-from tagger.cleaning.scores import write_scores
+from tagger.cleaning.queue.sampling import sampled
+from tagger.cleaning.report.report import report_on
+from tagger.cleaning.scoring.scores import write_scores
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.store import TABLES
 from tagger.errors import UserError

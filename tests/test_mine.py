@@ -13,7 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from tagger.cleaning.queue_table import read_queue
+from tagger.cleaning.queue.table import read_queue
 from tagger.config import as_typed
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.store import TABLES

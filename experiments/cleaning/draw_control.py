@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from tagger.cleaning.queue_table import MISTAKEN
+from tagger.cleaning.queue.table import MISTAKEN
 from tagger.data.catalog import Catalog
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.states import PRESENT

@@ -11,7 +11,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from tagger.cleaning.accuracy import wilson_interval
+from tagger.cleaning.report.accuracy import wilson_interval
 
 WRONG = {"missing": "present", "mistaken": "absent"}
 """Verdict that makes an annotation wrong."""

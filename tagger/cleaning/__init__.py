@@ -1,5 +1,5 @@
-"""Cleaning: which labels of which photos people should look at, and what they said.
+"""Cleaning: which labels of which photos people should look at, what they said, and what it bought.
 
-``queue_table`` is what lies between the two: ``export`` sends the tasks of a queue out, ``importing`` brings verdicts
-back into the catalog.
+The folders in the order of the loop: ``scoring`` → ``labels`` → ``queue`` → ``tasks`` → ``verdicts`` → ``report``; in
+``steps`` is what ``python -m tagger.clean step=…`` does.
 """

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from omegaconf import DictConfig
 
-from tagger.cleaning.queue import drawn_tasks
-from tagger.cleaning.queue_table import MISSING, QUEUE, read_queue, write_queue
+from tagger.cleaning.queue.making import drawn_tasks
+from tagger.cleaning.queue.table import MISSING, QUEUE, read_queue, write_queue
 from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.catalog.reading import of_source
 from tagger.data.inspection import inspect
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped
+from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped, Source
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import UNKNOWN, Unknown
 from tagger.data.storage import is_url
@@ -78,7 +78,10 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
         fill(config, prepared, store, taxonomy)
     cache = Path(config.cache).expanduser().absolute()
     pool = f"pool:{found.root}"
-    sources = {pool: PoolPhotos(root=found.root, paths=found.paths), found.by: Opinions(of=pool, found=found)}
+    sources: dict[str, Source] = {
+        pool: PoolPhotos(root=found.root, paths=found.paths),
+        found.by: Opinions(of=pool, found=found),
+    }
     with store.locked():
         before = store.manifest.rows["photos"]
         assembly = assemble(

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tagger.cleaning.export import Exported, export_tasks
-from tagger.cleaning.importing import Imported, import_verdicts
-from tagger.cleaning.queue_table import QUEUE_SCHEMA, task_id
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, task_id
+from tagger.cleaning.tasks.exporting import Exported, export_tasks
+from tagger.cleaning.verdicts.importing import Imported, import_verdicts
 from tagger.data.catalog.store import TABLES, CatalogStore
 from tagger.data.taxonomy import Label, Taxonomy
 

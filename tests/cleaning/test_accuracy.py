@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from tagger.cleaning.accuracy import (
+from tagger.cleaning.report.accuracy import (
     Stratum,
     accuracy,
     agreement,

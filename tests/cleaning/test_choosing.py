@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tagger.cleaning.choosing import Pairs, choose
+from tagger.cleaning.queue.choosing import Pairs, choose
 
 PHOTOS, LABELS = 400, 4
 

@@ -14,8 +14,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from tagger.cleaning.opened import opened
-from tagger.cleaning.people import said_by_people
-from tagger.cleaning.queue_table import QUEUE_SCHEMA, task_id, write_queue
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, task_id, write_queue
+from tagger.cleaning.verdicts.people import said_by_people
 from tagger.cleaning.words import as_hydra_takes
 from tagger.data.catalog.store import CatalogStore
 from tagger.errors import UserError

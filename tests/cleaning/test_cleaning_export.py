@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tagger.cleaning.queue_table import QUEUE_SCHEMA, read_queue, write_queue
-from tagger.cleaning.tasks import Sent, remembered
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, read_queue, write_queue
+from tagger.cleaning.tasks.task import Sent, remembered
 from tagger.errors import UserError
 
 

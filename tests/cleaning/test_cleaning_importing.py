@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tagger.cleaning.importing import Imported
-from tagger.cleaning.people import said_by_people
-from tagger.cleaning.queue_table import catalog_identity
+from tagger.cleaning.queue.table import catalog_identity
+from tagger.cleaning.verdicts.importing import Imported
+from tagger.cleaning.verdicts.people import said_by_people
 from tagger.data.catalog.prepared import view
 from tagger.data.catalog.store import TABLES, CatalogError, CatalogStore
 from tagger.data.taxonomy import Taxonomy
@@ -277,7 +277,7 @@ def test_a_second_importer_is_told_that_there_is_a_first(answered: Write, take: 
 IMPORTER = """
 import sys
 from pathlib import Path
-from tagger.cleaning.importing import import_verdicts
+from tagger.cleaning.verdicts.importing import import_verdicts
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.taxonomy import Label, Taxonomy
 folder, store, files = Path({cleaning!r}), CatalogStore(Path({store!r})), Path({files!r})

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tagger.cleaning.answers import Answer, Problem
-from tagger.cleaning.importing import Imported
-from tagger.cleaning.label_studio import read_export
-from tagger.cleaning.people import said_by_people
+from tagger.cleaning.tasks.label_studio import read_export
+from tagger.cleaning.verdicts.answers import Answer, Problem
+from tagger.cleaning.verdicts.importing import Imported
+from tagger.cleaning.verdicts.people import said_by_people
 from tagger.data.catalog.prepared import view
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.taxonomy import Taxonomy

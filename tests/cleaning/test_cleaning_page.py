@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tagger.cleaning.export import Exported
-from tagger.cleaning.importing import Imported
-from tagger.cleaning.people import said_by_people
+from tagger.cleaning.tasks.exporting import Exported
+from tagger.cleaning.verdicts.importing import Imported
+from tagger.cleaning.verdicts.people import said_by_people
 from tagger.data.catalog.store import CatalogStore
 
 pytestmark = pytest.mark.slow

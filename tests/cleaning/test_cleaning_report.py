@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 from scipy.sparse import csr_array
 
-from tagger.cleaning import report_page
-from tagger.cleaning.annotators import annotators
-from tagger.cleaning.gains import Gains, LabelGain, Point
-from tagger.cleaning.progress import LabelProgress, Progress
-from tagger.cleaning.report import Change, Report
-from tagger.cleaning.report_page import write_page
-from tagger.cleaning.report_table import report_tables
+from tagger.cleaning.report import page as report_page
+from tagger.cleaning.report.annotators import annotators
+from tagger.cleaning.report.gains import Gains, LabelGain, Point
+from tagger.cleaning.report.page import write_page
+from tagger.cleaning.report.progress import LabelProgress, Progress
+from tagger.cleaning.report.report import Change, Report
+from tagger.cleaning.report.table import report_tables
 from tagger.data.catalog import Catalog
 from tagger.data.catalog.fold_noise import FoldNoise, Part
 from tagger.data.taxonomy import Taxonomy

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.cleaning.answers import Answer, Problem
-from tagger.cleaning.spreadsheet import _plain, cell, read_table
+from tagger.cleaning.tasks.spreadsheet import _plain, cell, read_table
+from tagger.cleaning.verdicts.answers import Answer, Problem
 from tagger.errors import UserError
 
 Export = Callable[..., Any]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tagger.cleaning.confusions import confused_labels
+from tagger.cleaning.tasks.confusions import confused_labels
 
 DOG, WOLF, SNOW, RARE = range(4)
 

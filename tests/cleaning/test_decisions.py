@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tagger.cleaning.asked import asked
-from tagger.cleaning.decisions import decided_pairs, decisions
+from tagger.cleaning.queue.asked import asked
+from tagger.cleaning.verdicts.decisions import decided_pairs, decisions
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy

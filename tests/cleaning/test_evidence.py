@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
-from tagger.cleaning.evidence import implied_by, is_top, twins
-from tagger.cleaning.nearest import nearest, neighbours_share
-from tagger.cleaning.said import Said, said_about
+from tagger.cleaning.queue.evidence import implied_by, is_top, twins
+from tagger.cleaning.queue.nearest import nearest, neighbours_share
+from tagger.cleaning.queue.said import Said, said_about
 from tagger.data.catalog.store import TABLES
 from tagger.data.duplicates import fingerprint
 from tagger.data.taxonomy import Label, Taxonomy
@@ -32,8 +32,8 @@ def test_present_labels_that_imply_a_label_are_named():
 @pytest.mark.parametrize("dimensions", [(8,), (8, 3, 3)])
 def test_the_nearest_photos_are_those_of_scikit_learn(dimensions: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
     # As where photos are too many to be compared at once.
-    monkeypatch.setattr("tagger.cleaning.nearest._BASE", 30)
-    monkeypatch.setattr("tagger.cleaning.nearest._QUERIES", 7)
+    monkeypatch.setattr("tagger.cleaning.queue.nearest._BASE", 30)
+    monkeypatch.setattr("tagger.cleaning.queue.nearest._QUERIES", 7)
     features = np.random.default_rng(0).normal(size=(100, *dimensions)).astype(np.float16)
     flat = features.reshape(100, 8, -1).mean(axis=2, dtype=np.float32)
     rows = np.arange(0, 100, 5)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tagger.cleaning.expectation import expected_ap
+from tagger.cleaning.labels.expectation import expected_ap
 
 
 def album(labels: int = 200) -> tuple[np.ndarray, np.ndarray]:

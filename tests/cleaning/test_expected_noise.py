@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.cleaning.noise import expected_noise
+from tagger.cleaning.labels.noise import expected_noise
 
 
 def as_the_paper_says(scores: np.ndarray, states: np.ndarray) -> tuple[float, float]:

@@ -9,9 +9,9 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.stats import binomtest
 
-from tagger.cleaning.decisions import Decision, Decisions
-from tagger.cleaning.measuring import measure_fold_noise
-from tagger.cleaning.sampling import sampled
+from tagger.cleaning.queue.sampling import sampled
+from tagger.cleaning.report.measuring import measure_fold_noise
+from tagger.cleaning.verdicts.decisions import Decision, Decisions
 from tagger.data.catalog.fold_noise import (
     FoldNoise,
     Part,

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pytest
 
-from tagger.cleaning.importing import Imported
-from tagger.cleaning.people import said_by_people
+from tagger.cleaning.verdicts.importing import Imported
+from tagger.cleaning.verdicts.people import said_by_people
 from tagger.data.catalog.store import CatalogStore
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tagger.cleaning.labels import LabelToClean, labels_to_clean, write_labels_to_clean
-from tagger.cleaning.labels_page import write_page
-from tagger.cleaning.labels_table import labels_table
+from tagger.cleaning.labels.page import write_page
+from tagger.cleaning.labels.ranked import LabelToClean, labels_to_clean, write_labels_to_clean
+from tagger.cleaning.labels.table import labels_table
 
 PHOTOS, LABELS, DIRTY = 3000, 40, 33
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tagger.cleaning.scores import ScoresError, kept_scores, read_scores, write_scores
-from tagger.cleaning.scoring import gathered, turns_of
+from tagger.cleaning.scoring.scores import ScoresError, kept_scores, read_scores, write_scores
+from tagger.cleaning.scoring.turns import gathered, turns_of
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 
 VALUES = np.array([[0.25, 0.5], [np.nan, np.nan], [0.75, 1.0]])

@@ -8,11 +8,11 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.metrics import average_precision_score
 
-from tagger.cleaning.annotators import annotators
-from tagger.cleaning.decisions import Decision, Decisions
-from tagger.cleaning.gains import gains
-from tagger.cleaning.progress import by_kind, by_label
-from tagger.cleaning.scores import Scores
+from tagger.cleaning.report.annotators import annotators
+from tagger.cleaning.report.gains import gains
+from tagger.cleaning.report.progress import by_kind, by_label
+from tagger.cleaning.scoring.scores import Scores
+from tagger.cleaning.verdicts.decisions import Decision, Decisions
 from tagger.data.catalog import Catalog
 from tagger.data.taxonomy import Label, Taxonomy
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from tagger.cleaning.choosing import Pairs
-from tagger.cleaning.people import decided, said_by_people
-from tagger.cleaning.queue import Known, drawn_tasks, is_doubled, make_queue
-from tagger.cleaning.queue_table import QUEUE_SCHEMA, read_queue, task_id, write_queue
-from tagger.cleaning.tasks import evidence
+from tagger.cleaning.queue.choosing import Pairs
+from tagger.cleaning.queue.making import Known, drawn_tasks, is_doubled, make_queue
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, read_queue, task_id, write_queue
+from tagger.cleaning.tasks.task import evidence
+from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog.prepared import view
 from tagger.data.catalog.reading import visible
 from tagger.data.catalog.store import TABLES, CatalogStore

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from tagger.cleaning.ranking import calibrated, chance_missing, chance_mistaken, cleanlab_quality
+from tagger.cleaning.queue.chances import calibrated, chance_missing, chance_mistaken, cleanlab_quality
 
 PHOTOS = 4000
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tagger.cleaning.sampling import Pairs, asked_again, sampled
+from tagger.cleaning.queue.sampling import Places, asked_again, sampled
 
 NOBODY = csr_array((100, 20), dtype=np.int8)
 
 
-def pairs(drawn: Pairs) -> list[tuple[int, int]]:
+def pairs(drawn: Places) -> list[tuple[int, int]]:
     return list(zip(*(column.tolist() for column in drawn), strict=True))
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from tagger.cleaning.standard import Examples, confusable_with, definition_of, examples_of, write_standard
+from tagger.cleaning.tasks.standard import Examples, confusable_with, definition_of, examples_of, write_standard
 from tagger.data.catalog.view import Catalog
 from tagger.data.taxonomy import Label, Taxonomy, read_taxonomy
 

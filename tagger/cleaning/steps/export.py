@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from tagger.cleaning.confusions import confused_labels
 from tagger.cleaning.counted import counted
-from tagger.cleaning.export import export_tasks
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.queue_table import QUEUE, read_queue
-from tagger.cleaning.scores import FACTS, read_scores
-from tagger.cleaning.scoring import rows_of
-from tagger.cleaning.standard import examples_of
+from tagger.cleaning.queue.table import QUEUE, read_queue
+from tagger.cleaning.scoring.scores import FACTS, read_scores
+from tagger.cleaning.scoring.turns import rows_of
+from tagger.cleaning.tasks.confusions import confused_labels
+from tagger.cleaning.tasks.exporting import export_tasks
+from tagger.cleaning.tasks.standard import examples_of
 from tagger.data.dataset import dense_states
 from tagger.data.states import PRESENT
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from tagger.cleaning.counted import counted
-from tagger.cleaning.importing import Imported, import_verdicts
 from tagger.cleaning.opened import Cleaning
+from tagger.cleaning.verdicts.importing import Imported, import_verdicts
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tagger.cleaning.labels import LabelToClean, labels_to_clean, write_labels_to_clean
-from tagger.cleaning.labels_page import write_page
-from tagger.cleaning.labels_table import labels_table
+from tagger.cleaning.labels.page import write_page
+from tagger.cleaning.labels.ranked import LabelToClean, labels_to_clean, write_labels_to_clean
+from tagger.cleaning.labels.table import labels_table
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.scores import Scores, read_scores
-from tagger.cleaning.scoring import rows_of
+from tagger.cleaning.scoring.scores import Scores, read_scores
+from tagger.cleaning.scoring.turns import rows_of
 from tagger.data.dataset import dense_states
 
 

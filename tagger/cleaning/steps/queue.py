@@ -6,17 +6,17 @@ import torch
 from omegaconf import DictConfig, ListConfig
 from scipy.sparse import csr_array
 
-from tagger.cleaning.choosing import RANKS, choose
-from tagger.cleaning.decisions import decided_pairs
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.people import decided, said_by_people
-from tagger.cleaning.queue import Known, drawn_tasks, make_queue
-from tagger.cleaning.queue_summary import queue_summary
-from tagger.cleaning.queue_table import AGAIN, MISSING, MISTAKEN, QUEUE, SAMPLE, write_queue
-from tagger.cleaning.sampling import asked_again, sampled
-from tagger.cleaning.scores import Scores, read_scores
-from tagger.cleaning.scoring import rows_of
+from tagger.cleaning.queue.choosing import RANKS, choose
+from tagger.cleaning.queue.making import Known, drawn_tasks, make_queue
+from tagger.cleaning.queue.sampling import asked_again, sampled
+from tagger.cleaning.queue.summary import queue_summary
+from tagger.cleaning.queue.table import AGAIN, MISSING, MISTAKEN, QUEUE, SAMPLE, write_queue
+from tagger.cleaning.scoring.scores import Scores, read_scores
+from tagger.cleaning.scoring.turns import rows_of
 from tagger.cleaning.steps.labels import ranked_labels
+from tagger.cleaning.verdicts.decisions import decided_pairs
+from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.standing import current, states
 from tagger.data.embeddings import Features

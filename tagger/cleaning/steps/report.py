@@ -2,9 +2,9 @@
 
 from tagger.atomic import write_text
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.report import report_on
-from tagger.cleaning.report_page import write_page
-from tagger.cleaning.report_table import report_tables
+from tagger.cleaning.report.page import write_page
+from tagger.cleaning.report.report import report_on
+from tagger.cleaning.report.table import report_tables
 from tagger.data.catalog.fold_noise import noise_figures, noise_note, write_fold_noise
 from tagger.studies.comparison.writing import as_json
 from tagger.tracking.run_folder import commit_of_code

@@ -3,8 +3,8 @@
 import shlex
 
 from tagger.cleaning.opened import Cleaning
-from tagger.cleaning.scoring import score_photos
-from tagger.cleaning.scoring_table import scoring_table
+from tagger.cleaning.scoring.table import scoring_table
+from tagger.cleaning.scoring.turns import score_photos
 
 
 def run(cleaning: Cleaning) -> None:

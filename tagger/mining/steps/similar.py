@@ -24,7 +24,7 @@ from tagger.mining.sheet import Section, Shot, write_sheet
 INDEXES = ("auto", "exact", "faiss")
 
 MANY = 300_000
-"""Photos from which on ``index: auto`` keeps an index: up to there all are compared in about a second."""
+"""Photos from which on ``index: auto`` keeps an index: up to there all are compared in a few seconds."""
 
 SHOWN = 24
 """Examples on the contact sheet at most."""

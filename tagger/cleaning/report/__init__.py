@@ -1,0 +1,1 @@
+"""What a cleaning came to: found, decided, changed, whom to trust, and what it bought."""

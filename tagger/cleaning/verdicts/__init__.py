@@ -1,0 +1,1 @@
+"""What people answered: read from files, checked, and kept in the catalog as their words."""
