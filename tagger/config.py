@@ -215,6 +215,15 @@ class MineConfig:
     fit: str = MISSING
     max_pixels: int = MISSING
     workers: int = MISSING
+    confidence: float = MISSING
+    support: int = MISSING
+    exceptions: float = MISSING
+    chance: float = MISSING
+    correlation: float = MISSING
+    taxonomies: list[str] = MISSING
+    patch: str | None = None
+    to: str | None = None
+    shown: int = MISSING
     cache: str = MISSING
 
 

@@ -322,7 +322,9 @@ def test_a_misspelled_word_of_clean_is_named(word: str):
     assert word.partition("=")[0].rpartition(".")[2] in messages(caught.value)
 
 
-@pytest.mark.parametrize("word", ["wat=similar", "n=many", "exampels=x", "network.dropuot=1", "data.sise=3"])
+@pytest.mark.parametrize(
+    "word", ["wat=similar", "n=many", "exampels=x", "network.dropuot=1", "data.sise=3", "support=some", "taxonomies=3"]
+)
 def test_a_misspelled_word_of_mine_is_named(word: str):
     with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
         compose("mine", overrides=["data=corel5k", word])

@@ -1,0 +1,48 @@
+"""One relation between two labels and what the annotations say of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["implies", "excludes", "correlates"]
+"""``implies`` is any implication: that something is a kind of something else is not to be seen in annotations."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A relation that the annotations suggest, or that the label system states; one-sided 95 % bounds."""
+
+    kind: Kind
+    label: str
+    other: str
+    taxonomy: str
+    """``known``, ``new`` or ``contradicting``: what the label system says of it."""
+    evidence: str
+    """What the annotations say: ``holds``; ``fails``, where they say the opposite; ``silent``, where only unsaid labels
+    speak against it; ``little``, where there are too few to tell."""
+    photos: float
+    """That carry the label and count for the pair."""
+    together: float
+    """That carry the other one as well."""
+    by_chance: float
+    """Those that would carry both if the labels had nothing to do with each other."""
+    said: float
+    """Share of ``photos`` on which somebody said whether the other one is there; the rest is weighed silence."""
+    confidence: float
+    """together / photos."""
+    confidence_low: float
+    confidence_high: float
+    lift: float
+    """together / by_chance."""
+    lift_low: float
+    lift_high: float
+    correlation: float
+    correlation_low: float
+    correlation_high: float
+    p: float
+    """How probable such a difference from chance is by chance."""
+    is_suggested: bool = False
+    """Whether the suggestions have it."""
+    note: str = ""
+    """Why it contradicts, or is not suggested."""
+    elsewhere: str = ""
+    """What other label systems say, such as ``open_images: known``."""
