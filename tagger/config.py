@@ -25,6 +25,10 @@ class TrainConfig:
     parent: str | None = MISSING
     checkpoint_minutes: float = MISSING
     cache: str = MISSING
+    # One place or several
+    teacher: Any = None
+    pool: Any = None
+    distillation: Any = None
     data: Any = MISSING
     network: Any = MISSING
     head: Any = MISSING

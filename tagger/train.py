@@ -32,7 +32,7 @@ from tagger.tracking.quiet import quieten
 from tagger.tracking.resources import peak_memory_gib
 from tagger.tracking.run_folder import RunFolder, close_run, open_run, provenance
 from tagger.tracking.test_scores import Scored, TestScores
-from tagger.training.building import assemble, build_data, build_trainer, see_photos
+from tagger.training.building import assemble, build_data, build_trainer, places, see_photos
 from tagger.training.experts import fit_experts
 from tagger.training.settling import settle_best
 
@@ -60,14 +60,14 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     experts = instantiate(config.experts).divide(data.taxonomy)
     module, looking = assemble(config, data, experts=len(experts))
-    facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.catalog.fingerprint)
+    facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.labelled.fingerprint)
     logger = build_logger(config, run, facts)
     thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
     ours = [thresholds, fusing, audit, test, history, progress_bar(), StopCleanly(run.checkpoints / "last.ckpt")]
     trainer = build_trainer(config, run, logger, ours)
     with run_status(logger):
-        unmapped = see_photos(data, module, looking, trainer.strategy.root_device)
+        unmapped = see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
         if trainer.is_global_zero:
             run.remember(facts=facts)
         describe_run(logger, config, run)
@@ -121,7 +121,7 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
         "version": config.version,
         "data": data.taxonomy.name,
         "seed": str(config.seed),
-        "data_fingerprint": data.catalog.fingerprint,
+        "data_fingerprint": data.labelled.fingerprint,
         "taxonomy_fingerprint": data.taxonomy.fingerprint,
         **provenance(),
     }

@@ -22,6 +22,8 @@ class Batch(NamedTuple):
     """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
     detected: Tensor | None = None
     """float32 (batch, labels): highest detection score of each label, 0 where there is none; None: nobody looked."""
+    taught: Tensor | None = None
+    """float32 (batch, labels): teachers' score of each label, NaN where none knows it; None: there is no teacher."""
 
 
 class Example(NamedTuple):
@@ -33,6 +35,7 @@ class Example(NamedTuple):
     error: tuple[str, str] | None = None
     kind: int = 0
     detected: Tensor | None = None
+    taught: Tensor | None = None
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -51,6 +54,7 @@ def collate(examples: list[Example]) -> Batch:
     if not good:
         raise RuntimeError(f"none of the {len(examples)} photos of a batch can be read; the first: {bad[0]}")
     detected = [example.detected for example in good if example.detected is not None]
+    taught = [example.taught for example in good if example.taught is not None]
     return Batch(
         torch.stack([example.input for example in good if example.input is not None]),
         torch.stack([example.states for example in good]),
@@ -58,4 +62,5 @@ def collate(examples: list[Example]) -> Batch:
         bad,
         torch.tensor([example.kind for example in good]),
         torch.stack(detected) if detected else None,
+        torch.stack(taught) if taught else None,
     )

@@ -24,8 +24,10 @@ from tagger.data.inspection import inspect
 from tagger.data.label_counts import LabelCounts, label_counts
 from tagger.data.loader import ResumableLoader
 from tagger.data.normalisation import Normalisation
+from tagger.data.pool import with_pool
 from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
+from tagger.data.skipped import Skipped
 from tagger.data.split import official_folds, stratified_folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
@@ -78,6 +80,7 @@ class PhotoData(pl.LightningDataModule):
             by a model that has not seen it.
         catalog: Folder of a prepared catalog that is read instead of the source: the same photos, with what people
             decided; None: the source as it is.
+        pool: Folders of photos without labels, which train beside the others; only a teacher says something of them.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class PhotoData(pl.LightningDataModule):
         sampler: Replication,
         turn: int = 0,
         catalog: str | None = None,
+        pool: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if split not in ("folds", "official"):
@@ -111,6 +115,7 @@ class PhotoData(pl.LightningDataModule):
         self.source = source
         self.turn = turn
         self.prepared = catalog
+        self.pool = pool
         self.taxonomy = read_taxonomy(taxonomy)
         self.root = root
         self.split = split
@@ -129,10 +134,33 @@ class PhotoData(pl.LightningDataModule):
         self.views: list[np.ndarray] = []
         self.detected: Looked | None = None
         """What a detector sees on the photos that validate and test; None: none looks."""
+        self.taught: Looked | None = None
+        """What teachers say of the photos that train, NaN where none knows a label; None: there is no teacher."""
 
     @cached_property
     def catalog(self) -> Catalog:
-        """All photos that can be read, with their content hash (``photo_id``), size and states."""
+        """All photos that can be read, and behind those of the data set those of the pool."""
+        if not self.pool:
+            return self.labelled
+        skipped = Skipped()
+        catalog, bad = with_pool(
+            self.labelled,
+            self.pool,
+            skipped,
+            max_pixels=self.max_pixels,
+            workers=self.workers,
+            cache=self.cache,
+        )
+        self.rejected = [*self.rejected, *bad]
+        out = [f"{count:,} {reason}" for reason, count in skipped.counts.items()]
+        out += [f"{len(bad):,} unreadable"] if bad else []
+        left_out = f"; left out: {', '.join(out)}" if out else ""
+        print(f"pool: {len(catalog) - len(self.labelled):,} photos without labels{left_out}", flush=True)
+        return catalog
+
+    @cached_property
+    def labelled(self) -> Catalog:
+        """The data set's own photos that can be read, with their content hash (``photo_id``), size and states."""
         source, unknown = self.source, self.unknown
         if self.prepared is not None:
             source = from_catalog(source, self.prepared, root=self.root, unknown=unknown)
@@ -165,11 +193,11 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def _weight_and_kind(self) -> tuple[np.ndarray, np.ndarray]:
         """What an unknown label weighs on each kind of photo, and the kind of every photo."""
-        said = self.catalog.unknown
-        if self.unknown is not None or said is None:
-            if self.unknown is None:
-                raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
-            return np.array([self.unknown]), np.zeros(len(self.catalog), dtype=np.int8)
+        said = self.labelled.unknown if self.unknown is None else np.full(len(self.labelled), self.unknown)
+        if said is None:
+            raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
+        # Of a photo without labels silence says nothing, whatever it says elsewhere.
+        said = np.append(said, np.zeros(len(self.catalog) - len(self.labelled), said.dtype))
         weights, kinds = np.unique(said, return_inverse=True)
         return weights, kinds.astype(np.int8)
 
@@ -190,9 +218,9 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every photo, int8 (photos,); there is at least one to train, one to validate and one to test."""
-        states, groups = self.catalog.states, self.catalog.column("group")
+        states, groups = self.labelled.states, self.labelled.column("group")
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
-        given = self.catalog.column("fold")
+        given = self.labelled.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
         if given is not None:
             folds = given
@@ -209,10 +237,11 @@ class PhotoData(pl.LightningDataModule):
                     f"{len(folds)} photos in {len(folds if groups is None else set(groups))} groups leave none to "
                     f"{part} on: data.split={self.split} deals them, group by group, into ten folds; add photos"
                 )
-        return folds
+        pool = len(self.catalog) - len(self.labelled)
+        return np.append(folds, np.full(pool, VALIDATION_FOLD + 1, dtype=np.int8))
 
     def _published_split(self) -> np.ndarray:
-        split = self.catalog.column("split")
+        split = self.labelled.column("split")
         if split is None:
             raise UserError("data.split=official: this data set has no published split; use data.split=folds")
         return split
@@ -312,13 +341,17 @@ class PhotoData(pl.LightningDataModule):
             if isinstance(attribute, cached_property):
                 part.__dict__.pop(name, None)
         part.taxonomy = self.taxonomy.only(columns)
-        states, truth = self.catalog.states[:, columns], self.catalog.truth
-        part.catalog = replace(
-            self.catalog, taxonomy=part.taxonomy, states=states, truth=None if truth is None else truth[:, columns]
-        )
+        for name in ("labelled", "catalog"):
+            whole: Catalog = getattr(self, name)
+            truth = None if whole.truth is None else whole.truth[:, columns]
+            own = replace(whole, taxonomy=part.taxonomy, states=whole.states[:, columns], truth=truth)
+            setattr(part, name, own)
+        states = part.catalog.states
         part.folds = self.folds
         # A detector speaks of all labels.
         part.detected = None
+        if (taught := self.taught) is not None:
+            part.taught = lambda rows: taught(rows)[:, columns]
         if own_photos:
             part.train_rows = self.train_rows[np.diff(states.indptr)[self.train_rows] > 0]
             if not len(part.train_rows):
@@ -352,7 +385,7 @@ class PhotoData(pl.LightningDataModule):
         assert self.trainer is not None
         # Lightning types the tracker by its base class, which does not count what was processed.
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        dataset = self._dataset(self.train_rows, self.augmented, self.views)
+        dataset = self._dataset(self.train_rows, self.augmented, self.views, taught=self.taught)
         return ResumableLoader(
             dataset,
             self._sampler(**self._shard()),
@@ -382,9 +415,9 @@ class PhotoData(pl.LightningDataModule):
         )
 
     def _dataset(
-        self, rows: np.ndarray, transform: Transform, views: list[np.ndarray], *, detected: Looked | None = None
+        self, rows: np.ndarray, transform: Transform, views: list[np.ndarray], **looked: Looked | None
     ) -> Dataset[Any]:
-        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, "detected": detected}
+        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, **looked}
         if views:
             return FeatureDataset(self.catalog, rows, views, **shared)
         return PhotoDataset(self.catalog, rows, transform, **shared)

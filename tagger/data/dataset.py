@@ -15,7 +15,7 @@ from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
 
 Looked = Callable[[np.ndarray], np.ndarray]
-"""Catalog rows → the highest detection score of every label on them, float32 (rows, labels)."""
+"""Catalog rows → what a detector or a teacher says of every label on them, float32 (rows, labels)."""
 
 
 class PhotoDataset(Dataset[Example]):
@@ -33,12 +33,14 @@ class PhotoDataset(Dataset[Example]):
         seed: int,
         kinds: np.ndarray | None = None,
         detected: Looked | None = None,
+        taught: Looked | None = None,
     ) -> None:
         # Arrow buffers and arrays: forked workers share their pages, because nothing touches a reference count.
         self.catalog = catalog
         self.rows = rows
         self.kinds = kinds
         self.detected = detected
+        self.taught = taught
         self.transform = transform
         self.seed = seed
 
@@ -51,10 +53,10 @@ class PhotoDataset(Dataset[Example]):
         states = torch.from_numpy(dense_states(self.catalog.states, np.array([row]))[0])
         place = self.catalog.place(row)
         kind = 0 if self.kinds is None else int(self.kinds[row])
-        detected = None if self.detected is None else torch.from_numpy(self.detected(np.array([row]))[0])
+        detected, taught = _said(self.detected, row), _said(self.taught, row)
         try:
             with seeded(draw_seed(self.seed, number)):
-                return Example(self.transform(place), states, row, kind=kind, detected=detected)
+                return Example(self.transform(place), states, row, kind=kind, detected=detected, taught=taught)
         except BadPhoto as error:
             return Example(None, states, row, error=(place, str(error)))
 
@@ -71,10 +73,12 @@ class FeatureDataset(Dataset[Batch]):
         seed: int,
         kinds: np.ndarray | None = None,
         detected: Looked | None = None,
+        taught: Looked | None = None,
     ) -> None:
         self.states = catalog.states
         self.kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
         self.detected = detected
+        self.taught = taught
         self.rows = rows
         self.views = views
         self.seed = seed
@@ -92,8 +96,15 @@ class FeatureDataset(Dataset[Batch]):
             features[chosen == view] = array[rows[chosen == view]]
         states = torch.from_numpy(dense_states(self.states, rows))
         kinds = torch.from_numpy(self.kinds[rows].astype(np.int64))
-        detected = None if self.detected is None else torch.from_numpy(self.detected(rows))
-        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows), kinds=kinds, detected=detected)
+        detected, taught = (
+            None if say is None else torch.from_numpy(say(rows)) for say in (self.detected, self.taught)
+        )
+        inputs = torch.from_numpy(features)
+        return Batch(inputs, states, torch.from_numpy(rows), kinds=kinds, detected=detected, taught=taught)
+
+
+def _said(say: Looked | None, row: int) -> Tensor | None:
+    return None if say is None else torch.from_numpy(say(np.array([row]))[0])
 
 
 def dense_states(states: csr_array, rows: np.ndarray) -> np.ndarray:

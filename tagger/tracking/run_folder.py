@@ -17,6 +17,13 @@ from tagger.errors import UserError
 SHARED = "TAGGER_RUN_FOLDER"
 """Environment variable by which the processes of one run find the folder that the first of them made."""
 
+ASIDE = ("resume", "plan", "parent")
+"""What may differ between a run and its resumption."""
+
+LATER = ("teacher", "pool", "distillation")
+"""Settings that are not written down where they are null: runs that were trained before there were any are found by the
+text of their settings."""
+
 
 class ResumeError(UserError):
     """There is nothing that ``resume=true`` could continue; the message says what was looked for."""
@@ -116,10 +123,11 @@ def _unfinished(parent: Path, config: DictConfig) -> Path:
 
 
 def settings_of(config: DictConfig) -> str:
-    """Return the resolved configuration as YAML, without what may differ between a run and its resumption."""
+    """Return the resolved configuration as YAML: `ASIDE` left out, and `LATER` where it is null."""
     tree = OmegaConf.to_container(config, resolve=True)
     assert isinstance(tree, dict)
-    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in ("resume", "plan", "parent")})
+    null = [key for key in LATER if tree.get(key) is None]
+    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in (*ASIDE, *null)})
 
 
 def _difference(path: Path, wanted: str) -> list[str]:
