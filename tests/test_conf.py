@@ -21,12 +21,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.cleaning.words import as_hydra_takes as as_cleaning_takes
 from tagger.config import as_typed
+from tagger.errors import UserError
 from tagger.model.module import TaggerModule
 from tagger.studies.search.words import as_hydra_takes, divided
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
-from tagger.tracking.run_folder import RunFolder
-from tagger.training.building import build_data, build_network, build_trainer
+from tagger.tracking.run_folder import RunFolder, settings_of
+from tagger.training.building import build_data, build_distillation, build_network, build_trainer
 
 REPOSITORY = Path(__file__).parents[1]
 CONF = REPOSITORY / "conf"
@@ -44,6 +45,7 @@ SMALL = ["network=timm", "network.backbone=test_efficientnet", "network.weights=
 NEEDED = {
     ("data", "folder"): ["data.source.folder=holidays", "data.taxonomy=voc"],
     ("network", "timm"): ["network.backbone=test_efficientnet", "network.weights=null"],
+    ("network", "mobilenetv3_small_100"): ["network.weights=null"],
     ("network", "resnet18"): ["network.weights=null"],
     ("network", "resnet50"): ["network.weights=null"],
     ("detector", "onnx"): ["detector.path=coco.onnx"],
@@ -75,7 +77,7 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
         data = build_data(config)
         network = build_network(config, len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "experts", "loss", "detector", "rules", "thresholds"):
+        for group in ("regime", "experts", "loss", "distillation", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -274,6 +276,7 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("defaults: [override /loss: distribution_balanced]\nloss: {kapa: 0.1}", "kapa"),
         ("defaults: [override /loss: class_balanced]\nloss: {loss: {gama: 1}}", "gama"),
         ("sampler: {poling: sum}", "poling"),
+        ("distillation: {_target_: tagger.model.losses.Distillation, temprature: 2}", "temprature"),
         ("optimizer: {lrr: 0.1}", "lrr"),
         ("schedule: {warmpu: 0.1}", "warmpu"),
         ("detector: {flor: 0.1}\ndefaults: [override /detector: onnx]", "flor"),
@@ -328,6 +331,29 @@ def test_the_settings_of_runs_do_not_know_of_turns_and_catalogs_unless_they_are_
     config = train("+data.turn=3", "+data.catalog=catalogs/sample", *SMALL)
     build(config)
     assert build_data(config).turn == 3
+
+
+def test_the_settings_of_runs_do_not_know_of_teachers_unless_there_is_one():
+    later = {"teacher", "pool", "distillation"}
+    assert not later & set(yaml.safe_load(settings_of(train())))
+    taught = train("+experiment=distill", "teacher=[a.tagger,b.tagger]", "distillation.weight=1")
+    settings = yaml.safe_load(settings_of(taught))
+    assert settings["teacher"] == ["a.tagger", "b.tagger"]
+    assert settings["distillation"]["weight"] == 1
+    assert "pool" not in settings
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["teacher=a.tagger"], r"teacher=a\.tagger: nothing would be learnt from it without \+experiment=distill"),
+        (["+experiment=distill"], "experiment distill needs a teacher: teacher=album.tagger"),
+        (["pool=photos"], "pool=photos: only a teacher says something of photos without labels"),
+    ],
+)
+def test_a_teacher_without_what_is_learnt_and_the_other_way_round_are_refused(words: list[str], said: str):
+    with pytest.raises(UserError, match=said):
+        build_distillation(train(*words))
 
 
 @pytest.mark.parametrize(("verb", "word"), [("export", "bundel=x"), ("predict", "fotos=x"), ("predict", "scores=x")])
