@@ -19,6 +19,7 @@ from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.relations.audit import audit_figures
 from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.teachers import named
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
 from tagger.tracking.deliverables import write_deliverables
@@ -123,6 +124,7 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
         "seed": str(config.seed),
         "data_fingerprint": data.labelled.fingerprint,
         "taxonomy_fingerprint": data.taxonomy.fingerprint,
+        **named(places(config.teacher)),
         **provenance(),
     }
 

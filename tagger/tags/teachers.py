@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.photo import BadPhoto, decoder
 from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError
+from tagger.tags.delivery.bundle import read_bundle
 from tagger.tags.delivery.manifest import Manifest
 from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.looking import looked_at, pace
@@ -149,6 +151,17 @@ def see(teacher: Teacher, data: PhotoData, rows: NDArray[np.int64]) -> Kept:
 
     column = Column("logit", pa.float16(), len(tagger.labels))
     return by_content(ids, compute, home=data.cache / "teachers" / fingerprint(tagger.manifest), column=column)
+
+
+def named(places: Sequence[str]) -> dict[str, str]:
+    """Return what a run must say of its teachers, to be found by: their files and what they are; nothing without any.
+
+    Raises:
+        BundleError: If one is no bundle.
+    """
+    bundles = [Path(place).expanduser() for place in places]
+    said = ", ".join(f"{path.name} {fingerprint(read_bundle(path).manifest)}" for path in bundles)
+    return {"teacher": said} if said else {}
 
 
 def as_logits(scores: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -13,7 +13,7 @@ from tagger.data.taxonomy import Label, Taxonomy
 from tagger.errors import UserError
 from tagger.tags.delivery.bundle import read_bundle, write_bundle
 from tagger.tags.runtime import Tagger
-from tagger.tags.teachers import Teachers
+from tagger.tags.teachers import Teachers, named
 
 Make = Callable[..., PhotoData]
 
@@ -111,6 +111,14 @@ def test_a_teacher_of_other_labels_is_refused(bundle: Path):
 def test_what_is_no_bundle_is_refused(data: PhotoData):
     with pytest.raises(UserError, match="no bundle in nowhere"):
         Teachers.open(["nowhere.tagger"], data.taxonomy)
+
+
+def test_a_run_says_by_which_bundles_it_was_taught(bundle: Path):
+    assert named([]) == {}
+    said = named([str(bundle), str(bundle)])["teacher"].split(", ")
+    assert said[0] == said[1] and said[0].startswith("album.tagger ")
+    with pytest.raises(UserError, match="no bundle in nowhere"):
+        named(["nowhere.tagger"])
 
 
 def test_batches_that_train_hold_what_teachers_say_and_others_do_not(
