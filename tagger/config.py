@@ -25,6 +25,9 @@ class TrainConfig:
     parent: str | None = MISSING
     checkpoint_minutes: float = MISSING
     cache: str = MISSING
+    # Typed as from=…, see tagger.training.words
+    from_model: str | None = None
+    extension: Any = None
     # One place or several
     teacher: Any = None
     pool: Any = None

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,8 @@ class Batch(NamedTuple):
     bad: tuple[tuple[str, str], ...] = ()
     """(path, reason) of photos that could not be read and are not in the batch."""
     kinds: Tensor | None = None
-    """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
+    """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0. Where
+    that depends on the label as well, (batch, labels)."""
     detected: Tensor | None = None
     """float32 (batch, labels): highest detection score of each label, 0 where there is none; None: nobody looked."""
     taught: Tensor | None = None
@@ -33,7 +35,7 @@ class Example(NamedTuple):
     states: Tensor
     row: int
     error: tuple[str, str] | None = None
-    kind: int = 0
+    kind: int | np.ndarray = 0
     detected: Tensor | None = None
     taught: Tensor | None = None
 
@@ -60,7 +62,7 @@ def collate(examples: list[Example]) -> Batch:
         torch.stack([example.states for example in good]),
         torch.tensor([example.row for example in good]),
         bad,
-        torch.tensor([example.kind for example in good]),
+        torch.from_numpy(np.array([example.kind for example in good], dtype=np.int64)),
         torch.stack(detected) if detected else None,
         torch.stack(taught) if taught else None,
     )

@@ -18,10 +18,10 @@ from tagger.data.catalog import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
 from tagger.data.catalog.fold_noise import FoldNoise, read_fold_noise
 from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
+from tagger.data.dataset import FeatureDataset, Kinds, KindsByLabel, Looked, PhotoDataset, dense_states
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
-from tagger.data.label_counts import LabelCounts, label_counts
+from tagger.data.label_counts import LabelCounts, Silence, label_counts
 from tagger.data.loader import ResumableLoader
 from tagger.data.normalisation import Normalisation
 from tagger.data.pool import with_pool
@@ -136,6 +136,10 @@ class PhotoData(pl.LightningDataModule):
         """What a detector sees on the photos that validate and test; None: none looks."""
         self.taught: Looked | None = None
         """What teachers say of the photos that train, NaN where none knows a label; None: there is no teacher."""
+        self.apart: np.ndarray | None = None
+        """What an unknown label weighs on every photo whatever its sources say, (labels,), NaN where they count."""
+        self.dealt_by: Sequence[int] | None = None
+        """Columns of the labels by which photos without a fold are dealt into folds; None: all."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -203,22 +207,32 @@ class PhotoData(pl.LightningDataModule):
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """What an unknown label weighs as a negative on each kind of photo."""
-        return tuple(self._weight_and_kind[0].tolist())
+        """What an unknown label weighs as a negative on each kind of photo; last, of labels that are weighed apart."""
+        apart = [] if self.apart is None else np.unique(self.apart[~np.isnan(self.apart)]).tolist()
+        return (*self._weight_and_kind[0].tolist(), *apart)
 
     @property
-    def kinds(self) -> np.ndarray:
-        """Kind of every photo, int8 (photos,): place of its weight in ``weights``."""
-        return self._weight_and_kind[1]
-
-    def _unknown_of(self, rows: np.ndarray) -> np.ndarray:
+    def kinds(self) -> Kinds:
+        """Kind of every photo, or of every label on it: place of its weight in ``weights``."""
         weights, kinds = self._weight_and_kind
-        return weights[kinds[rows]]
+        return kinds if self.apart is None else KindsByLabel(kinds, ~np.isnan(self.apart), len(weights))
+
+    def weigh_apart(self, columns: Sequence[int], unknown: Unknown) -> None:
+        """From now on let what is unknown of some labels weigh the same on every photo, whatever its sources say."""
+        if columns:
+            self.apart = np.full(len(self.taxonomy), np.nan)
+            self.apart[list(columns)] = unknown_weight(unknown)
+
+    def _unknown_of(self, rows: np.ndarray) -> np.ndarray | Silence:
+        weights, kinds = self._weight_and_kind
+        own = weights[kinds[rows]]
+        return own if self.apart is None else Silence(own, self.apart)
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every photo, int8 (photos,); there is at least one to train, one to validate and one to test."""
         states, groups = self.labelled.states, self.labelled.column("group")
+        states = states if self.dealt_by is None else states[:, list(self.dealt_by)]
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
         given = self.labelled.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
@@ -317,7 +331,10 @@ class PhotoData(pl.LightningDataModule):
 
     def state_counts(self) -> dict[str, float]:
         """Return how many annotations of each state every part used, and what each unknown one weighed."""
-        counts = {"states/unknown_weight": float(self._unknown_of(self.train_rows).mean())}
+        unknown = self._unknown_of(self.train_rows)
+        if isinstance(unknown, Silence):
+            unknown = np.where(np.isnan(unknown.labels), unknown.photos.mean(), unknown.labels)
+        counts = {"states/unknown_weight": float(unknown.mean())}
         for part, rows in (("train", self.train_rows), ("val", self.val_rows), ("test", self.test_rows)):
             counts |= count_states(part, self.catalog.states[rows])
         return counts
@@ -350,6 +367,7 @@ class PhotoData(pl.LightningDataModule):
         part.folds = self.folds
         # A detector speaks of all labels.
         part.detected = None
+        part.apart = None if self.apart is None else self.apart[list(columns)]
         if (taught := self.taught) is not None:
             part.taught = lambda rows: taught(rows)[:, columns]
         if own_photos:

@@ -1,6 +1,8 @@
 """Catalog rows as training examples: photos decoded when asked for, or features cached from the backbone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +15,33 @@ from tagger.data.catalog import Catalog
 from tagger.data.photo import BadPhoto
 from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
+
+class Kinds(Protocol):
+    """Kind of every photo by its catalog row: (photos,), or by label too, (photos, labels)."""
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class KindsByLabel:
+    """Kinds where what is unknown of some labels weighs the same on every photo, whatever its sources say.
+
+    Example:
+        >>> KindsByLabel(np.array([0, 1]), np.array([False, True]), kind=2)[np.array([1, 0])]
+        array([[1, 2],
+               [0, 2]])
+    """
+
+    photos: np.ndarray
+    """Kind of every photo, (photos,)."""
+    apart: np.ndarray
+    """Whether a label has a kind of its own, boolean (labels,)."""
+    kind: int
+    """That kind."""
+
+    def __getitem__(self, rows: np.ndarray | int) -> np.ndarray:
+        return np.where(self.apart, self.kind, self.photos[rows][..., None])
+
 
 Looked = Callable[[np.ndarray], np.ndarray]
 """Catalog rows → what a detector or a teacher says of every label on them, float32 (rows, labels)."""
@@ -31,7 +60,7 @@ class PhotoDataset(Dataset[Example]):
         transform: Callable[[str], Tensor],
         *,
         seed: int,
-        kinds: np.ndarray | None = None,
+        kinds: Kinds | None = None,
         detected: Looked | None = None,
         taught: Looked | None = None,
     ) -> None:
@@ -52,7 +81,7 @@ class PhotoDataset(Dataset[Example]):
         row = int(self.rows[position])
         states = torch.from_numpy(dense_states(self.catalog.states, np.array([row]))[0])
         place = self.catalog.place(row)
-        kind = 0 if self.kinds is None else int(self.kinds[row])
+        kind = 0 if self.kinds is None else self.kinds[row]
         detected, taught = _said(self.detected, row), _said(self.taught, row)
         try:
             with seeded(draw_seed(self.seed, number)):
@@ -71,12 +100,12 @@ class FeatureDataset(Dataset[Batch]):
         views: list[np.ndarray],
         *,
         seed: int,
-        kinds: np.ndarray | None = None,
+        kinds: Kinds | None = None,
         detected: Looked | None = None,
         taught: Looked | None = None,
     ) -> None:
         self.states = catalog.states
-        self.kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
+        self.kinds: Kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
         self.detected = detected
         self.taught = taught
         self.rows = rows

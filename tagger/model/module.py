@@ -152,7 +152,8 @@ class TaggerModule(pl.LightningModule):
             return value
 
         kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
-        known = targets_and_weights(batch.states, unknown=self.unknown_weights[kinds][:, None])
+        unknown = self.unknown_weights[kinds if kinds.ndim == 2 else kinds[:, None]]
+        known = targets_and_weights(batch.states, unknown=unknown)
         annotated = judged(self.loss, *known)
         if self.distillation is None or batch.taught is None:
             return annotated

@@ -20,7 +20,7 @@ SHARED = "TAGGER_RUN_FOLDER"
 ASIDE = ("resume", "plan", "parent")
 """What may differ between a run and its resumption."""
 
-LATER = ("teacher", "pool", "distillation")
+LATER = ("from_model", "extension", "teacher", "pool", "distillation")
 """Settings that are not written down where they are null: runs that were trained before there were any are found by the
 text of their settings."""
 
