@@ -2,9 +2,9 @@
 
     python experiments/extend/hide.py to=extend labels=30 share=0.25
 
-Writes two data sets beside each other, with the photos, their order and the published split of ``$TAGGER_DATA/corel5k``:
+Writes two data sets with the photos, their order and the published split of ``$TAGGER_DATA/corel5k``:
 
-- ``extend/before``: the other labels only; nothing says that there are more. ``extend/before.yaml`` is its label system.
+- ``extend/before``: the other labels only; nothing says that there are more. Its label system: ``extend/before.yaml``.
 - ``extend/after``: all of them. The hidden ones are present or absent on a share of the training photos, drawn at
   random, and on all photos that validate and test; on the others nobody looked for them. ``extend/after.yaml``.
 
@@ -16,7 +16,7 @@ import csv
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,16 +77,16 @@ def linked(photo: str, to: str) -> None:
         shutil.copy(photo, to)
 
 
-def write(path: Path, rows: object) -> None:
+def write(path: Path, rows: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> None:
     """Write a list of photos: their names, what is there, what is known not to be."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(HEADER)
-        for name, present, absent in rows:  # type: ignore[attr-defined]
+        for name, present, absent in rows:
             table.writerow([name, "|".join(present), "|".join(absent)])
 
 
-def write_taxonomy(path: Path, ids: Sequence[str]) -> None:
+def write_taxonomy(path: Path, ids: Iterable[str]) -> None:
     """Write a label system of these labels, without relations."""
     path.write_text(f"name: {path.stem}\nlabels:\n" + "".join(f"  - '{id_}'\n" for id_ in ids), encoding="utf-8")
 

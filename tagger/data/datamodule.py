@@ -212,10 +212,16 @@ class PhotoData(pl.LightningDataModule):
         return (*self._weight_and_kind[0].tolist(), *apart)
 
     @property
-    def kinds(self) -> Kinds:
-        """Kind of every photo, or of every label on it: place of its weight in ``weights``."""
-        weights, kinds = self._weight_and_kind
-        return kinds if self.apart is None else KindsByLabel(kinds, ~np.isnan(self.apart), len(weights))
+    def kinds(self) -> np.ndarray:
+        """Kind of every photo, int8 (photos,): place of its weight in ``weights``."""
+        return self._weight_and_kind[1]
+
+    @property
+    def kinds_by_label(self) -> Kinds:
+        """The same where no label is weighed apart; else the kind of every label on every photo."""
+        if self.apart is None:
+            return self.kinds
+        return KindsByLabel(self.kinds, ~np.isnan(self.apart), len(self._weight_and_kind[0]))
 
     def weigh_apart(self, columns: Sequence[int], unknown: Unknown) -> None:
         """From now on let what is unknown of some labels weigh the same on every photo, whatever its sources say."""
@@ -435,7 +441,7 @@ class PhotoData(pl.LightningDataModule):
     def _dataset(
         self, rows: np.ndarray, transform: Transform, views: list[np.ndarray], **looked: Looked | None
     ) -> Dataset[Any]:
-        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, **looked}
+        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds_by_label, **looked}
         if views:
             return FeatureDataset(self.catalog, rows, views, **shared)
         return PhotoDataset(self.catalog, rows, transform, **shared)

@@ -16,6 +16,7 @@ from tagger.data.photo import BadPhoto
 from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
 
+
 class Kinds(Protocol):
     """Kind of every photo by its catalog row: (photos,), or by label too, (photos, labels)."""
 

@@ -66,8 +66,6 @@ def label_counts(
 
 def _unsaid(states: csr_array, silent: np.ndarray) -> np.ndarray:
     """Return the weight of the photos on which each label is unknown, float64 (labels,)."""
-    known = np.bincount(
-        states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=states.shape[1]
-    )
+    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=states.shape[1])
     # Where everything is known the difference of two sums may be a last digit below 0.
     return np.maximum(silent.sum() - known, 0.0)

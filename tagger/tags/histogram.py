@@ -104,7 +104,7 @@ class ScoreHistogram(Metric):
         self.add_state("counts", torch.zeros(2 + kinds, labels, bins, dtype=torch.int32), dist_reduce_fx="sum")
 
     def update(self, scores: Tensor, states: Tensor, kinds: Tensor | None = None) -> None:
-        """Count a batch: scores in [0, 1] of any float type and states, both (batch, labels); kinds as `of` has them."""
+        """Count a batch: scores in [0, 1] of any float type and states, both (batch, labels); kinds as in `of`."""
         self.edges = self.edges.to(self.counts.device)
         add_scores(self.counts, self.edges, scores, states, kinds)
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
@@ -18,7 +17,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
 from tagger.data.datamodule import PhotoData
-from tagger.data.states import ABSENT, PRESENT, Unknown, unknown_weight
+from tagger.data.states import Unknown, unknown_weight
 from tagger.data.taxonomy import Match, match
 from tagger.errors import UserError
 from tagger.model.module import TaggerModule
@@ -46,15 +45,15 @@ class Extension:
     Args:
         unknown: What a new label counts for on a photo that nobody looked at for it: ``negative``, ``ignore`` or a
             weight in [0, 1]; None: what the data set says of all labels.
-        rows: What becomes of the rows of the labels that go on: they ``train`` with the new ones, or the training will
-            ``keep`` them as they are.
+        rows: What becomes of the rows of the labels that go on: training will ``keep`` them as they are, so that with
+            a frozen backbone nothing is forgotten, or they ``train`` with the new ones.
 
     Raises:
         ValueError: If a setting is another word or outside its range.
     """
 
     unknown: Unknown | None = "ignore"
-    rows: Rows = "train"
+    rows: Rows = "keep"
 
     def __post_init__(self) -> None:
         if self.unknown is not None:
@@ -115,15 +114,17 @@ class Extending:
         counts = {change: changes.count(change) for change in ("same", "renamed", "merged", "new")}
         words = [f"{count} {change}" for change, count in counts.items() if count]
         removed = [self.match.earlier[column] for column in self.match.removed]
-        words += [f"{len(removed)} removed ({', '.join(removed[:8])}{' …' if len(removed) > 8 else ''})"] * bool(removed)
+        words += [f"{len(removed)} removed ({', '.join(removed[:8])}{' …' if len(removed) > 8 else ''})"] * bool(
+            removed
+        )
         lines = [f"labels: {', '.join(words)}"]
         lines += [
             f"is {new} the earlier {old}? Then it needs aliases: [{old}]; as it is, it begins anew"
             for old, new in self.match.lookalikes()
         ]
-        silent = [id_ for id_, count in self._new(data.train_counts) if not count]
+        silent = [self.match.ids[column] for column in self.match.new if not data.train_counts[column]]
         if silent:
-            lines.append(f"no photo to train on carries {', '.join(silent[:8])}{' …' if len(silent) > 8 else ''}")
+            lines.append(f"no photo to train on carries {some(silent)}")
         if not self.same_photos(data):
             lines.append(
                 "photos or annotations of the earlier labels have changed since: unless folds are those of a prepared "
@@ -252,18 +253,13 @@ class Extending:
         new = self.match.new
         if self.settings.unknown is not None:
             data.weigh_apart(new, self.settings.unknown)
-        states, counts = data.train_states, data.label_counts
-        nowhere = [
-            self.match.ids[column]
-            for column in new
-            if states[PRESENT + 1, column] and not states[ABSENT + 1, column] and not counts.absent[column]
-        ]
+        counts = data.label_counts
+        nowhere = [self.match.ids[column] for column in new if counts.present[column] and not counts.absent[column]]
         if nowhere:
             raise UserError(
-                f"extension.unknown={self.settings.unknown}: no photo to train on is known to lack {nowhere[0]}"
-                f"{f' and {len(nowhere) - 1} other new labels' if len(nowhere) > 1 else ''}, and what is unknown counts "
-                "for nothing, so that it would be given to every photo; annotate photos that lack it, or let unknown "
-                "ones count a little: extension.unknown=0.1"
+                f"extension.unknown={self.settings.unknown}: no photo to train on is known to lack {some(nowhere)}, "
+                "and what is unknown counts for nothing, so that every photo would get the tag; annotate photos that "
+                "lack it, or let unknown ones count a little: extension.unknown=0.1"
             )
 
     def _in_earlier_order(self) -> list[int] | None:
@@ -272,9 +268,6 @@ class Extending:
             return None
         column = {own[0]: column for column, own in enumerate(self.match.sources) if own}
         return [column[number] for number in range(len(self.match.earlier))]
-
-    def _new(self, values: np.ndarray) -> list[tuple[str, Any]]:
-        return [(self.match.ids[column], values[column]) for column in self.match.new]
 
     def _take_backbone(self, network: Network) -> None:
         assert self.earlier.network is not None
@@ -324,6 +317,16 @@ class KeepRows(Callback):
         with torch.no_grad():
             head.weight[self.columns] = self.weight.to(head.weight)
             head.bias[self.columns] = self.bias.to(head.bias)
+
+
+def some(ids: Sequence[str], most: int = 8) -> str:
+    """Return the first of some ids in words.
+
+    Example:
+        >>> some(["a", "b", "c"], most=2)
+        'a, b …'
+    """
+    return ", ".join(ids[:most]) + (" …" if len(ids) > most else "")
 
 
 def _kinds(batch: Any) -> Tensor:
