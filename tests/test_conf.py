@@ -28,6 +28,7 @@ from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder, settings_of
 from tagger.training.building import build_data, build_distillation, build_network, build_trainer
+from tagger.training.words import as_hydra_takes as as_training_takes
 
 REPOSITORY = Path(__file__).parents[1]
 CONF = REPOSITORY / "conf"
@@ -77,7 +78,7 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
         data = build_data(config)
         network = build_network(config, len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "experts", "loss", "distillation", "detector", "rules", "thresholds"):
+        for group in ("regime", "experts", "loss", "distillation", "extension", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -206,7 +207,8 @@ def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
         own, training = divided(words)
         compose("train", overrides=training)
         words = as_hydra_takes(own, training)
-    words = as_cleaning_takes(words) if verb == "clean" else as_typed(words, *PATHS.get(verb, ()))
+    takes = {"clean": as_cleaning_takes, "train": as_training_takes}
+    words = takes[verb](words) if verb in takes else as_typed(words, *PATHS.get(verb, ()))
     for launcher in (word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")):
         pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
     if not is_multirun:
@@ -277,6 +279,7 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("defaults: [override /loss: class_balanced]\nloss: {loss: {gama: 1}}", "gama"),
         ("sampler: {poling: sum}", "poling"),
         ("distillation: {_target_: tagger.model.losses.Distillation, temprature: 2}", "temprature"),
+        ("extension: {_target_: tagger.training.extending.Extension, unknwn: ignore}", "unknwn"),
         ("optimizer: {lrr: 0.1}", "lrr"),
         ("schedule: {warmpu: 0.1}", "warmpu"),
         ("detector: {flor: 0.1}\ndefaults: [override /detector: onnx]", "flor"),
@@ -334,7 +337,7 @@ def test_the_settings_of_runs_do_not_know_of_turns_and_catalogs_unless_they_are_
 
 
 def test_the_settings_of_runs_do_not_know_of_teachers_unless_there_is_one():
-    later = {"teacher", "pool", "distillation"}
+    later = {"from_model", "extension", "teacher", "pool", "distillation"}
     assert not later & set(yaml.safe_load(settings_of(train())))
     taught = train("+experiment=distill", "teacher=[a.tagger,b.tagger]", "distillation.weight=1")
     settings = yaml.safe_load(settings_of(taught))

@@ -19,7 +19,7 @@ SHOWN = ("size", "fit", "mean", "std", "interpolation")
 """What decides the pixels that a network sees."""
 
 ROWS, BIASES = "chain.network.head.weight", "chain.network.head.bias"
-"""What a bundle's graph calls the head."""
+"""What a bundle's graph calls the head; the exporter leaves a bias out that is 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,14 @@ def _of_bundle(path: Path, place: str) -> Earlier:
         ) from error
     manifest = bundle.manifest
     graph = onnx.load_from_string(bundle.model).graph
-    found = {tensor.name: tensor for tensor in graph.initializer if tensor.name in (ROWS, BIASES)}
-    arrays = {name: np.array(numpy_helper.to_array(tensor)) for name, tensor in found.items()}
-    used = [node for node in graph.node if ROWS in node.input]
-    if set(arrays) != {ROWS, BIASES} or len(used) != 1 or arrays[ROWS].shape[:1] != (len(manifest.labels),):
+    arrays = {
+        tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+        for tensor in graph.initializer
+        if tensor.name in (ROWS, BIASES)
+    }
+    used = [list(node.input[1:]) for node in graph.node if ROWS in node.input]
+    labels = len(manifest.labels)
+    if used not in ([[ROWS]], [[ROWS, BIASES]]) or arrays[ROWS].shape[0] != labels or not set(used[0]) <= set(arrays):
         why = f"it computes in {manifest.precision}" if manifest.precision != "float32" else "its head is not linear"
         raise UserError(
             f"from={place}: the bundle does not hold a row of weights for each label ({why}); name the checkpoint "
@@ -132,8 +136,8 @@ def _of_bundle(path: Path, place: str) -> Earlier:
     return Earlier(
         place,
         tuple(label.id for label in manifest.labels),
-        torch.from_numpy(arrays[ROWS]),
-        torch.from_numpy(arrays[BIASES]),
+        arrays[ROWS],
+        arrays.get(BIASES, torch.zeros(labels)),
         torch.tensor([label.threshold for label in manifest.labels]),
         json.loads(json.dumps({name: manifest.preprocessing[name] for name in SHOWN})),
         manifest.fingerprints,
