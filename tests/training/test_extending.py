@@ -267,7 +267,7 @@ def test_a_label_system_without_one_of_the_labels_is_refused(place: Path, make_d
 
 @pytest.mark.parametrize("extension", [{"rows": "freeze"}, {"unknown": "absent"}, {"unknown": 2}])
 def test_a_setting_that_is_another_word_is_named(delivered: Path, make_data, extension: dict[str, Any]):
-    with pytest.raises(Exception, match="rows must be one of train, keep|unknown must be 'negative'"):
+    with pytest.raises(Exception, match=r"rows must be one of train, keep|unknown must be 'negative'"):
         started(delivered / "album.tagger", make_data(), **extension)
 
 
