@@ -125,11 +125,8 @@ class Extending:
         silent = [self.match.ids[column] for column in self.match.new if not data.train_counts[column]]
         if silent:
             lines.append(f"no photo to train on carries {some(silent)}")
-        if not self.same_photos(data):
-            lines.append(
-                "photos or annotations of the earlier labels have changed since: unless folds are those of a prepared "
-                "catalog or published, the earlier model may have trained on photos that test here"
-            )
+        if warning := self._about_folds(data):
+            lines.append(warning)
         return "\n".join(lines)
 
     def same_photos(self, data: PhotoData) -> bool:
@@ -246,6 +243,22 @@ class Extending:
             earlier[:, list(own)].amax(dim=1) if own else earlier.new_zeros(len(earlier)) for own in self.match.sources
         ]
         return torch.stack(columns, dim=1)
+
+    def _about_folds(self, data: PhotoData) -> str:
+        """Return what may be wrong where photos are dealt into folds by their labels; nothing if they are as before."""
+        if data.labelled.column("fold") is not None or self.same_photos(data):
+            return ""
+        test = "" if data.split == "official" else " or test"
+        reason = (
+            "photos or annotations of the earlier labels have changed"
+            if self._in_earlier_order() is not None
+            else "labels were removed or merged"
+        )
+        return (
+            f"{reason} since, and photos are dealt into folds by their labels: some that trained the earlier model "
+            f"validate{test} here, so that its labels look better than they are. A prepared catalog keeps every photo in "
+            "its fold: docs/catalog.md"
+        )
 
     def _prepare(self, data: PhotoData) -> None:
         if (order := self._in_earlier_order()) is not None:
