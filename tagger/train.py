@@ -33,7 +33,7 @@ from tagger.tracking.outcome import Outcome, against_truth, outcome
 from tagger.tracking.progress import progress_bar
 from tagger.tracking.quiet import quieten
 from tagger.tracking.resources import peak_memory_gib
-from tagger.tracking.run_folder import RunFolder, close_run, open_run, provenance
+from tagger.tracking.run_folder import RunFolder, close_run, keep_folds, open_run, provenance
 from tagger.tracking.test_scores import Scored, TestScores
 from tagger.training.building import assemble, build_data, build_trainer, places, see_photos
 from tagger.training.experts import fit_experts
@@ -84,6 +84,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
         before = extending.before(module, data, trainer.strategy.root_device) if extending else None
         if trainer.is_global_zero:
             run.remember(facts=facts)
+            keep_folds(run.path, *data.folds_by_content)
         describe_run(logger, config, run)
         fit_started, trained = time.monotonic(), list[Trained]()
         if experts:

@@ -1,6 +1,6 @@
 """The LightningDataModule: from a source to batches of each fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -28,7 +28,7 @@ from tagger.data.pool import with_pool
 from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
 from tagger.data.skipped import Skipped
-from tagger.data.split import official_folds, stratified_folds
+from tagger.data.split import FREE, official_folds, stratified_folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.transforms import EvalTransform, TrainTransform, Transform
@@ -140,6 +140,8 @@ class PhotoData(pl.LightningDataModule):
         """What an unknown label weighs on every photo whatever its sources say, (labels,), NaN where they count."""
         self.dealt_by: Sequence[int] | None = None
         """Columns of the labels by which photos without a fold are dealt into folds; None: all."""
+        self.earlier_folds: Mapping[str, int] | None = None
+        """Fold that a photo had for an earlier run, by its content: it keeps it."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -242,12 +244,13 @@ class PhotoData(pl.LightningDataModule):
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
         given = self.labelled.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
+        how: dict[str, Any] = {"groups": numbers, "existing": self._existing_folds(), "seed": 0}
         if given is not None:
             folds = given
         elif self.split == "folds":
-            folds = stratified_folds(states, groups=numbers, seed=0)
+            folds = stratified_folds(states, **how)
         else:
-            folds = official_folds(self._published_split(), states, groups=numbers, seed=0)
+            folds = official_folds(self._published_split(), states, **how)
         # As if fold `turn` were the test fold and the next one that of validation.
         folds = ((folds - self.turn) % FOLDS).astype(np.int8)
         parts = {"train": folds > VALIDATION_FOLD, "validate": folds == VALIDATION_FOLD, "test": folds == TEST_FOLD}
@@ -259,6 +262,26 @@ class PhotoData(pl.LightningDataModule):
                 )
         pool = len(self.catalog) - len(self.labelled)
         return np.append(folds, np.full(pool, VALIDATION_FOLD + 1, dtype=np.int8))
+
+    @property
+    def folds_by_content(self) -> tuple[np.ndarray, np.ndarray]:
+        """Content hashes of the data set's own photos, cut to sixteen digits, and the folds they have in turn 0."""
+        ids = self.labelled.photos["photo_id"].to_numpy().astype("S16")
+        return ids, ((self.folds[: len(ids)] + self.turn) % FOLDS).astype(np.int8)
+
+    def _existing_folds(self) -> np.ndarray | None:
+        if self.earlier_folds is None:
+            return None
+        ids = self.labelled.photos["photo_id"].to_pylist()
+        existing = np.array([self.earlier_folds.get(id_[:16], FREE) for id_ in ids], dtype=np.int8)
+        if (
+            self.split == "official"
+            and ((existing != FREE) & ((existing == TEST_FOLD) != (self._published_split() == "test"))).any()
+        ):
+            raise UserError(
+                "data.split=official: the earlier run was split otherwise; data.split=folds keeps its folds"
+            )
+        return existing
 
     def _published_split(self) -> np.ndarray:
         split = self.labelled.column("split")

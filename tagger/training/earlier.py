@@ -14,6 +14,7 @@ from tagger.errors import UserError
 from tagger.model.network import Network
 from tagger.tags.delivery.bundle import Bundle, read_bundle
 from tagger.tags.session import open_session
+from tagger.tracking.run_folder import read_folds
 
 SHOWN = ("size", "fit", "mean", "std", "interpolation")
 """What decides the pixels that a network sees."""
@@ -43,6 +44,8 @@ class Earlier:
     """The whole of it, where it is a checkpoint."""
     bundle: Bundle | None = None
     """Or the bundle: its backbone cannot be taken out of the graph, only asked."""
+    folds: dict[str, int] | None = None
+    """Fold of every photo, by its content, where it is a checkpoint in the folder of its run."""
 
     def logits(self, features: Tensor) -> Tensor:
         """Return what it says of what a backbone gave, (photos, earlier labels), for (photos, features)."""
@@ -105,6 +108,7 @@ def _of_checkpoint(path: Path, place: str) -> Earlier:
         },
         dict(recipe.get("fingerprints", {})),
         network=network,
+        folds=read_folds(path.absolute().parent.parent),
     )
 
 

@@ -246,7 +246,7 @@ class Extending:
 
     def _about_folds(self, data: PhotoData) -> str:
         """Return what may be wrong where photos are dealt into folds by their labels; nothing if they are as before."""
-        if data.labelled.column("fold") is not None or self.same_photos(data):
+        if data.labelled.column("fold") is not None or self.earlier.folds is not None or self.same_photos(data):
             return ""
         test = "" if data.split == "official" else " or test"
         reason = (
@@ -256,13 +256,14 @@ class Extending:
         )
         return (
             f"{reason} since, and photos are dealt into folds by their labels: some that trained the earlier model "
-            f"validate{test} here, so that its labels look better than they are. A prepared catalog keeps every photo in "
-            "its fold: docs/catalog.md"
+            f"validate{test} here, so that its labels look better than they are. From a checkpoint in its run's "
+            "folder, or with a prepared catalog, every photo keeps its fold"
         )
 
     def _prepare(self, data: PhotoData) -> None:
         if (order := self._in_earlier_order()) is not None:
             data.dealt_by = order
+        data.earlier_folds = self.earlier.folds
         new = self.match.new
         if self.settings.unknown is not None:
             data.weigh_apart(new, self.settings.unknown)

@@ -1,5 +1,6 @@
 """Extending a model: the network begins as the earlier one, and what it knew stays."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from tagger.tags.fitting import FitThresholds
 from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Target
 from tagger.tracking.label_result import LabelResult
+from tagger.tracking.run_folder import keep_folds
 from tagger.training.earlier import read_earlier
 from tagger.training.extending import Extending
 
@@ -208,6 +210,35 @@ def test_photos_are_in_the_folds_that_the_earlier_model_had(place: Path, make_da
     assert of_these.same_photos(after)
     assert "dealt into folds" not in of_these.said(after)
     assert "changed since, and photos are dealt into folds by their labels" in extending.said(alone)
+
+
+@pytest.mark.parametrize("split", ["folds", "official"])
+def test_from_a_checkpoint_in_its_folder_every_photo_keeps_its_fold(
+    delivered: Path, make_data, root: Path, tmp_path: Path, split: str
+):
+    splits = "".join(f"{number:03}.png,{'test' if number % 5 == 1 else 'train'}\n" for number in range(40))
+    (root / "colours" / "splits.csv").write_text("image,split\n" + splits)
+    (root / "before.yaml").write_text("name: before\nlabels: [red, green, blue, grey, new]\n")
+    before, folder = make_data("before.yaml", split=split), tmp_path / "run"
+    shutil.copytree(delivered / "checkpoints", folder / "checkpoints")
+    keep_folds(folder, *before.folds_by_content)
+    # A photo more, and labels that were merged.
+    shutil.copy(root / "colours" / "images" / "000.png", root / "colours" / "images" / "040.png")
+    with (root / "colours" / "images" / "040.png").open("ab") as file:
+        file.write(b" ")
+    with (root / "colours" / "labels.csv").open("a") as file:
+        file.write("040.png,red,\n")
+    with (root / "colours" / "splits.csv").open("a") as file:
+        file.write("040.png,train\n")
+    after, alone = make_data(split=split), make_data(split=split)
+    extending = started(folder / "checkpoints" / "best.ckpt", after)
+    assert (after.folds[:40] == before.folds).all()
+    assert (alone.folds[:40] != before.folds).any()
+    assert len(after.folds) == 41
+    if split == "folds":
+        with pytest.raises(UserError, match="the earlier run was split otherwise; data.split=folds keeps its folds"):
+            started(folder / "checkpoints" / "best.ckpt", make_data(split="official"))
+    assert extending.said(after).splitlines() == ["labels: 1 same, 1 renamed, 1 merged, 1 new"]
 
 
 def test_nobody_looked_for_a_new_label_where_nothing_is_said(place: Path, make_data):
