@@ -236,7 +236,7 @@ def test_from_a_checkpoint_in_its_folder_every_photo_keeps_its_fold(
     assert (alone.folds[:40] != before.folds).any()
     assert len(after.folds) == 41
     if split == "folds":
-        with pytest.raises(UserError, match="the earlier run was split otherwise; data.split=folds keeps its folds"):
+        with pytest.raises(UserError, match=r"the earlier run was split otherwise; data\.split=folds keeps its folds"):
             started(folder / "checkpoints" / "best.ckpt", make_data(split="official"))
     assert extending.said(after).splitlines() == ["labels: 1 same, 1 renamed, 1 merged, 1 new"]
 
