@@ -25,6 +25,13 @@ class TrainConfig:
     parent: str | None = MISSING
     checkpoint_minutes: float = MISSING
     cache: str = MISSING
+    # Typed as from=…, see tagger.training.words
+    from_model: str | None = None
+    extension: Any = None
+    # One place or several
+    teacher: Any = None
+    pool: Any = None
+    distillation: Any = None
     data: Any = MISSING
     network: Any = MISSING
     head: Any = MISSING

@@ -1,5 +1,6 @@
 """Train one experiment:   python -m tagger.train +experiment=resampling_focal data=corel5k   (--help says more)."""
 
+import sys
 import time
 
 import hydra
@@ -19,10 +20,12 @@ from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.relations.audit import audit_figures
 from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.teachers import named
 from tagger.tags.thresholds import Contract
 from tagger.tracking.console import print_closing
 from tagger.tracking.deliverables import write_deliverables
 from tagger.tracking.expert import Trained, expert_figures
+from tagger.tracking.extension import extended_figures
 from tagger.tracking.history import History
 from tagger.tracking.interruption import StopCleanly
 from tagger.tracking.mlflow import build_logger, deliver, describe_run, run_status
@@ -30,11 +33,13 @@ from tagger.tracking.outcome import Outcome, against_truth, outcome
 from tagger.tracking.progress import progress_bar
 from tagger.tracking.quiet import quieten
 from tagger.tracking.resources import peak_memory_gib
-from tagger.tracking.run_folder import RunFolder, close_run, open_run, provenance
+from tagger.tracking.run_folder import RunFolder, close_run, keep_folds, open_run, provenance
 from tagger.tracking.test_scores import Scored, TestScores
-from tagger.training.building import assemble, build_data, build_trainer, see_photos
+from tagger.training.building import assemble, build_data, build_trainer, places, see_photos
 from tagger.training.experts import fit_experts
+from tagger.training.extending import Extending
 from tagger.training.settling import settle_best
+from tagger.training.words import as_hydra_takes
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -44,32 +49,42 @@ def main(config: DictConfig) -> float | None:
     keep_freed_memory()
     with shown_plainly():
         data = build_data(config)
+        extending = Extending.of(config, data)
         if config.plan:
             Console().print(*plan_tables(data.plan(), data.taxonomy.ids, data.names(data.train_rows)))
             return None
         run = open_run(config)
         try:
-            return train(config, data, run)
+            return train(config, data, run, extending)
         finally:
             close_run()
 
 
-def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
+def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extending | None = None) -> float:
     """Fit, take the best epoch, fit its thresholds on validation, report on the test fold."""
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     experts = instantiate(config.experts).divide(data.taxonomy)
     module, looking = assemble(config, data, experts=len(experts))
-    facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.catalog.fingerprint)
+    if extending:
+        extending.carry_over(module, data)
+    facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.labelled.fingerprint)
     logger = build_logger(config, run, facts)
-    thresholds, test, history = FitThresholds(instantiate(config.thresholds)), TestScores(), History()
+    thresholds = FitThresholds(instantiate(config.thresholds), extending.thresholds if extending else None)
+    test, history = TestScores(), History()
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
-    ours = [thresholds, fusing, audit, test, history, progress_bar(), StopCleanly(run.checkpoints / "last.ckpt")]
+    # Before what keeps checkpoints: they must hold the rows that are kept.
+    ours = extending.callbacks() if extending else []
+    ours += [thresholds, fusing, audit, test, history, progress_bar(), StopCleanly(run.checkpoints / "last.ckpt")]
     trainer = build_trainer(config, run, logger, ours)
     with run_status(logger):
-        unmapped = see_photos(data, module, looking, trainer.strategy.root_device)
+        if extending and trainer.is_global_zero:
+            print(extending.said(data), flush=True)
+        unmapped = see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
+        before = extending.before(module, data, trainer.strategy.root_device) if extending else None
         if trainer.is_global_zero:
             run.remember(facts=facts)
+            keep_folds(run.path, *data.folds_by_content)
         describe_run(logger, config, run)
         fit_started, trained = time.monotonic(), list[Trained]()
         if experts:
@@ -82,11 +97,13 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
+            extended = extending.told(before, result.labels, thresholds, module) if extending and before else []
             result.metrics.update(
                 chosen_figures(fusing.choices, unmapped)
                 | expert_figures(trained)
                 | audit_figures(audit.effects or [])
                 | noise
+                | extended_figures(extended)
                 | {
                     "val/map": val_map,
                     "seconds/fit": fit_seconds,
@@ -108,6 +125,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder) -> float:
                 history=history.rows,
                 bad_photos=[*data.rejected, *history.bad_photos.items()],
                 facts=facts,
+                extended=extended,
             )
             deliver(logger, run.path, result.metrics, step=trainer.global_step)
             print_closing(result.metrics, result.labels, run_folder=run.path)
@@ -121,8 +139,9 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
         "version": config.version,
         "data": data.taxonomy.name,
         "seed": str(config.seed),
-        "data_fingerprint": data.catalog.fingerprint,
+        "data_fingerprint": data.labelled.fingerprint,
         "taxonomy_fingerprint": data.taxonomy.fingerprint,
+        **named(places(config.teacher)),
         **provenance(),
     }
 
@@ -135,4 +154,5 @@ def measure(data: PhotoData, contract: Contract, test: Scored) -> Outcome:
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = as_hydra_takes(sys.argv[1:])
     main()

@@ -21,13 +21,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tagger.cleaning.words import as_hydra_takes as as_cleaning_takes
 from tagger.config import as_typed
+from tagger.errors import UserError
 from tagger.mine import PATHS as MINING_PATHS
 from tagger.model.module import TaggerModule
 from tagger.studies.search.words import as_hydra_takes, divided
 from tagger.tracking.mlflow import build_logger
 from tagger.tracking.quiet import quieten
-from tagger.tracking.run_folder import RunFolder
-from tagger.training.building import build_data, build_network, build_trainer
+from tagger.tracking.run_folder import RunFolder, settings_of
+from tagger.training.building import build_data, build_distillation, build_network, build_trainer
+from tagger.training.words import as_hydra_takes as as_training_takes
 
 REPOSITORY = Path(__file__).parents[1]
 CONF = REPOSITORY / "conf"
@@ -45,6 +47,7 @@ SMALL = ["network=timm", "network.backbone=test_efficientnet", "network.weights=
 NEEDED = {
     ("data", "folder"): ["data.source.folder=holidays", "data.taxonomy=voc"],
     ("network", "timm"): ["network.backbone=test_efficientnet", "network.weights=null"],
+    ("network", "mobilenetv3_small_100"): ["network.weights=null"],
     ("network", "resnet18"): ["network.weights=null"],
     ("network", "resnet50"): ["network.weights=null"],
     ("detector", "onnx"): ["detector.path=coco.onnx"],
@@ -76,7 +79,7 @@ def build(tmp_path: Path) -> Callable[[DictConfig], None]:
         data = build_data(config)
         network = build_network(config, len(data.taxonomy))
         data.prepare(network.normalisation)
-        for group in ("regime", "experts", "loss", "detector", "rules", "thresholds"):
+        for group in ("regime", "experts", "loss", "distillation", "extension", "detector", "rules", "thresholds"):
             instantiate(config[group])
         instantiate(config.schedule)(instantiate(config.optimizer)(network), 1000)
         run = RunFolder(tmp_path / "run", resumed=False)
@@ -206,7 +209,8 @@ def test_every_command_that_is_shown_can_be_typed(verb: str, words: str):
         own, training = divided(words)
         compose("train", overrides=training)
         words = as_hydra_takes(own, training)
-    words = as_cleaning_takes(words) if verb == "clean" else as_typed(words, *PATHS.get(verb, ()))
+    takes = {"clean": as_cleaning_takes, "train": as_training_takes}
+    words = takes[verb](words) if verb in takes else as_typed(words, *PATHS.get(verb, ()))
     for launcher in (word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")):
         pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
     if not is_multirun:
@@ -276,6 +280,8 @@ def test_a_misspelled_key_at_the_root_of_an_experiment_is_named(experiment: Call
         ("defaults: [override /loss: distribution_balanced]\nloss: {kapa: 0.1}", "kapa"),
         ("defaults: [override /loss: class_balanced]\nloss: {loss: {gama: 1}}", "gama"),
         ("sampler: {poling: sum}", "poling"),
+        ("distillation: {_target_: tagger.model.losses.Distillation, temprature: 2}", "temprature"),
+        ("extension: {_target_: tagger.training.extending.Extension, unknwn: ignore}", "unknwn"),
         ("optimizer: {lrr: 0.1}", "lrr"),
         ("schedule: {warmpu: 0.1}", "warmpu"),
         ("detector: {flor: 0.1}\ndefaults: [override /detector: onnx]", "flor"),
@@ -339,6 +345,29 @@ def test_the_settings_of_runs_do_not_know_of_turns_and_catalogs_unless_they_are_
     config = train("+data.turn=3", "+data.catalog=catalogs/sample", *SMALL)
     build(config)
     assert build_data(config).turn == 3
+
+
+def test_the_settings_of_runs_do_not_know_of_teachers_unless_there_is_one():
+    later = {"from_model", "extension", "teacher", "pool", "distillation"}
+    assert not later & set(yaml.safe_load(settings_of(train())))
+    taught = train("+experiment=distill", "teacher=[a.tagger,b.tagger]", "distillation.weight=1")
+    settings = yaml.safe_load(settings_of(taught))
+    assert settings["teacher"] == ["a.tagger", "b.tagger"]
+    assert settings["distillation"]["weight"] == 1
+    assert "pool" not in settings
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["teacher=a.tagger"], r"teacher=a\.tagger: nothing would be learnt from it without \+experiment=distill"),
+        (["+experiment=distill"], "experiment distill needs a teacher: teacher=album.tagger"),
+        (["pool=photos"], "pool=photos: only a teacher says something of photos without labels"),
+    ],
+)
+def test_a_teacher_without_what_is_learnt_and_the_other_way_round_are_refused(words: list[str], said: str):
+    with pytest.raises(UserError, match=said):
+        build_distillation(train(*words))
 
 
 @pytest.mark.parametrize(("verb", "word"), [("export", "bundel=x"), ("predict", "fotos=x"), ("predict", "scores=x")])

@@ -198,6 +198,8 @@ def test_a_plan_prints_and_trains_nothing(tiny) -> None:
 
 
 EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[1] / "conf" / "experiment").glob("*.yaml"))
+# They begin with a model that there is: see test_extend and test_distill.
+EXPERIMENTS = [name for name in EXPERIMENTS if name not in ("extend", "extend_distill", "distill")]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

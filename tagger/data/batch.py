@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,9 +20,12 @@ class Batch(NamedTuple):
     bad: tuple[tuple[str, str], ...] = ()
     """(path, reason) of photos that could not be read and are not in the batch."""
     kinds: Tensor | None = None
-    """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
+    """int64 (batch,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0. Where
+    that depends on the label as well, (batch, labels)."""
     detected: Tensor | None = None
     """float32 (batch, labels): highest detection score of each label, 0 where there is none; None: nobody looked."""
+    taught: Tensor | None = None
+    """float32 (batch, labels): teachers' score of each label, NaN where none knows it; None: there is no teacher."""
 
 
 class Example(NamedTuple):
@@ -31,8 +35,9 @@ class Example(NamedTuple):
     states: Tensor
     row: int
     error: tuple[str, str] | None = None
-    kind: int = 0
+    kind: int | np.ndarray = 0
     detected: Tensor | None = None
+    taught: Tensor | None = None
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -51,11 +56,13 @@ def collate(examples: list[Example]) -> Batch:
     if not good:
         raise RuntimeError(f"none of the {len(examples)} photos of a batch can be read; the first: {bad[0]}")
     detected = [example.detected for example in good if example.detected is not None]
+    taught = [example.taught for example in good if example.taught is not None]
     return Batch(
         torch.stack([example.input for example in good if example.input is not None]),
         torch.stack([example.states for example in good]),
         torch.tensor([example.row for example in good]),
         bad,
-        torch.tensor([example.kind for example in good]),
+        torch.from_numpy(np.array([example.kind for example in good], dtype=np.int64)),
         torch.stack(detected) if detected else None,
+        torch.stack(taught) if taught else None,
     )

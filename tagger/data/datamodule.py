@@ -1,6 +1,6 @@
 """The LightningDataModule: from a source to batches of each fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -18,16 +18,18 @@ from tagger.data.catalog import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
 from tagger.data.catalog.fold_noise import FoldNoise, read_fold_noise
 from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.dataset import FeatureDataset, Looked, PhotoDataset, dense_states
+from tagger.data.dataset import FeatureDataset, Kinds, KindsByLabel, Looked, PhotoDataset, dense_states
 from tagger.data.embeddings import Features
 from tagger.data.features import cached_views
 from tagger.data.inspection import inspect
-from tagger.data.label_counts import LabelCounts, label_counts
+from tagger.data.label_counts import LabelCounts, Silence, label_counts
 from tagger.data.loader import ResumableLoader
 from tagger.data.normalisation import Normalisation
+from tagger.data.pool import with_pool
 from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
-from tagger.data.split import official_folds, stratified_folds
+from tagger.data.skipped import Skipped
+from tagger.data.split import FREE, official_folds, stratified_folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.transforms import EvalTransform, TrainTransform, Transform
@@ -79,6 +81,7 @@ class PhotoData(pl.LightningDataModule):
             by a model that has not seen it.
         catalog: Folder of a prepared catalog that is read instead of the source: the same photos, with what people
             decided; None: the source as it is.
+        pool: Folders of photos without labels, which train beside the others; only a teacher says something of them.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class PhotoData(pl.LightningDataModule):
         sampler: Replication,
         turn: int = 0,
         catalog: str | None = None,
+        pool: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if split not in ("folds", "official"):
@@ -112,6 +116,7 @@ class PhotoData(pl.LightningDataModule):
         self.source = source
         self.turn = turn
         self.prepared = catalog
+        self.pool = pool
         self.taxonomy = read_taxonomy(taxonomy)
         self.root = root
         self.split = split
@@ -130,10 +135,39 @@ class PhotoData(pl.LightningDataModule):
         self.views: list[Features] = []
         self.detected: Looked | None = None
         """What a detector sees on the photos that validate and test; None: none looks."""
+        self.taught: Looked | None = None
+        """What teachers say of the photos that train, NaN where none knows a label; None: there is no teacher."""
+        self.apart: np.ndarray | None = None
+        """What an unknown label weighs on every photo whatever its sources say, (labels,), NaN where they count."""
+        self.dealt_by: Sequence[int] | None = None
+        """Columns of the labels by which photos without a fold are dealt into folds; None: all."""
+        self.earlier_folds: Mapping[str, int] | None = None
+        """Fold that a photo had for an earlier run, by its content: it keeps it."""
 
     @cached_property
     def catalog(self) -> Catalog:
-        """All photos that can be read, with their content hash (``photo_id``), size and states."""
+        """All photos that can be read, and behind those of the data set those of the pool."""
+        if not self.pool:
+            return self.labelled
+        skipped = Skipped()
+        catalog, bad = with_pool(
+            self.labelled,
+            self.pool,
+            skipped,
+            max_pixels=self.max_pixels,
+            workers=self.workers,
+            cache=self.cache,
+        )
+        self.rejected = [*self.rejected, *bad]
+        out = [f"{count:,} {reason}" for reason, count in skipped.counts.items()]
+        out += [f"{len(bad):,} unreadable"] if bad else []
+        left_out = f"; left out: {', '.join(out)}" if out else ""
+        print(f"pool: {len(catalog) - len(self.labelled):,} photos without labels{left_out}", flush=True)
+        return catalog
+
+    @cached_property
+    def labelled(self) -> Catalog:
+        """The data set's own photos that can be read, with their content hash (``photo_id``), size and states."""
         source, unknown = self.source, self.unknown
         if self.prepared is not None:
             source = from_catalog(source, self.prepared, root=self.root, unknown=unknown)
@@ -166,41 +200,58 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def _weight_and_kind(self) -> tuple[np.ndarray, np.ndarray]:
         """What an unknown label weighs on each kind of photo, and the kind of every photo."""
-        said = self.catalog.unknown
-        if self.unknown is not None or said is None:
-            if self.unknown is None:
-                raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
-            return np.array([self.unknown]), np.zeros(len(self.catalog), dtype=np.int8)
+        said = self.labelled.unknown if self.unknown is None else np.full(len(self.labelled), self.unknown)
+        if said is None:
+            raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
+        # Of a photo without labels silence says nothing, whatever it says elsewhere.
+        said = np.append(said, np.zeros(len(self.catalog) - len(self.labelled), said.dtype))
         weights, kinds = np.unique(said, return_inverse=True)
         return weights, kinds.astype(np.int8)
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """What an unknown label weighs as a negative on each kind of photo."""
-        return tuple(self._weight_and_kind[0].tolist())
+        """What an unknown label weighs as a negative on each kind of photo; last, of labels that are weighed apart."""
+        apart = [] if self.apart is None else np.unique(self.apart[~np.isnan(self.apart)]).tolist()
+        return (*self._weight_and_kind[0].tolist(), *apart)
 
     @property
     def kinds(self) -> np.ndarray:
         """Kind of every photo, int8 (photos,): place of its weight in ``weights``."""
         return self._weight_and_kind[1]
 
-    def _unknown_of(self, rows: np.ndarray) -> np.ndarray:
+    @property
+    def kinds_by_label(self) -> Kinds:
+        """The same where no label is weighed apart; else the kind of every label on every photo."""
+        if self.apart is None:
+            return self.kinds
+        return KindsByLabel(self.kinds, ~np.isnan(self.apart), len(self._weight_and_kind[0]))
+
+    def weigh_apart(self, columns: Sequence[int], unknown: Unknown) -> None:
+        """From now on let what is unknown of some labels weigh the same on every photo, whatever its sources say."""
+        if columns:
+            self.apart = np.full(len(self.taxonomy), np.nan)
+            self.apart[list(columns)] = unknown_weight(unknown)
+
+    def _unknown_of(self, rows: np.ndarray) -> np.ndarray | Silence:
         weights, kinds = self._weight_and_kind
-        return weights[kinds[rows]]
+        own = weights[kinds[rows]]
+        return own if self.apart is None else Silence(own, self.apart)
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every photo, int8 (photos,); there is at least one to train, one to validate and one to test."""
-        states, groups = self.catalog.states, self.catalog.column("group")
+        states, groups = self.labelled.states, self.labelled.column("group")
+        states = states if self.dealt_by is None else states[:, list(self.dealt_by)]
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
-        given = self.catalog.column("fold")
+        given = self.labelled.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
+        how: dict[str, Any] = {"groups": numbers, "existing": self._existing_folds(), "seed": 0}
         if given is not None:
             folds = given
         elif self.split == "folds":
-            folds = stratified_folds(states, groups=numbers, seed=0)
+            folds = stratified_folds(states, **how)
         else:
-            folds = official_folds(self._published_split(), states, groups=numbers, seed=0)
+            folds = official_folds(self._published_split(), states, **how)
         # As if fold `turn` were the test fold and the next one that of validation.
         folds = ((folds - self.turn) % FOLDS).astype(np.int8)
         parts = {"train": folds > VALIDATION_FOLD, "validate": folds == VALIDATION_FOLD, "test": folds == TEST_FOLD}
@@ -210,10 +261,31 @@ class PhotoData(pl.LightningDataModule):
                     f"{len(folds)} photos in {len(folds if groups is None else set(groups))} groups leave none to "
                     f"{part} on: data.split={self.split} deals them, group by group, into ten folds; add photos"
                 )
-        return folds
+        pool = len(self.catalog) - len(self.labelled)
+        return np.append(folds, np.full(pool, VALIDATION_FOLD + 1, dtype=np.int8))
+
+    @property
+    def folds_by_content(self) -> tuple[np.ndarray, np.ndarray]:
+        """Content hashes of the data set's own photos, cut to sixteen digits, and the folds they have in turn 0."""
+        ids = self.labelled.photos["photo_id"].to_numpy().astype("S16")
+        return ids, ((self.folds[: len(ids)] + self.turn) % FOLDS).astype(np.int8)
+
+    def _existing_folds(self) -> np.ndarray | None:
+        if self.earlier_folds is None:
+            return None
+        ids = self.labelled.photos["photo_id"].to_pylist()
+        existing = np.array([self.earlier_folds.get(id_[:16], FREE) for id_ in ids], dtype=np.int8)
+        if (
+            self.split == "official"
+            and ((existing != FREE) & ((existing == TEST_FOLD) != (self._published_split() == "test"))).any()
+        ):
+            raise UserError(
+                "data.split=official: the earlier run was split otherwise; data.split=folds keeps its folds"
+            )
+        return existing
 
     def _published_split(self) -> np.ndarray:
-        split = self.catalog.column("split")
+        split = self.labelled.column("split")
         if split is None:
             raise UserError("data.split=official: this data set has no published split; use data.split=folds")
         return split
@@ -289,7 +361,10 @@ class PhotoData(pl.LightningDataModule):
 
     def state_counts(self) -> dict[str, float]:
         """Return how many annotations of each state every part used, and what each unknown one weighed."""
-        counts = {"states/unknown_weight": float(self._unknown_of(self.train_rows).mean())}
+        unknown = self._unknown_of(self.train_rows)
+        if isinstance(unknown, Silence):
+            unknown = np.where(np.isnan(unknown.labels), unknown.photos.mean(), unknown.labels)
+        counts = {"states/unknown_weight": float(unknown.mean())}
         for part, rows in (("train", self.train_rows), ("val", self.val_rows), ("test", self.test_rows)):
             counts |= count_states(part, self.catalog.states[rows])
         return counts
@@ -313,13 +388,18 @@ class PhotoData(pl.LightningDataModule):
             if isinstance(attribute, cached_property):
                 part.__dict__.pop(name, None)
         part.taxonomy = self.taxonomy.only(columns)
-        states, truth = self.catalog.states[:, columns], self.catalog.truth
-        part.catalog = replace(
-            self.catalog, taxonomy=part.taxonomy, states=states, truth=None if truth is None else truth[:, columns]
-        )
+        for name in ("labelled", "catalog"):
+            whole: Catalog = getattr(self, name)
+            truth = None if whole.truth is None else whole.truth[:, columns]
+            own = replace(whole, taxonomy=part.taxonomy, states=whole.states[:, columns], truth=truth)
+            setattr(part, name, own)
+        states = part.catalog.states
         part.folds = self.folds
         # A detector speaks of all labels.
         part.detected = None
+        part.apart = None if self.apart is None else self.apart[list(columns)]
+        if (taught := self.taught) is not None:
+            part.taught = lambda rows: taught(rows)[:, columns]
         if own_photos:
             part.train_rows = self.train_rows[np.diff(states.indptr)[self.train_rows] > 0]
             if not len(part.train_rows):
@@ -354,7 +434,7 @@ class PhotoData(pl.LightningDataModule):
         assert self.trainer is not None
         # Lightning types the tracker by its base class, which does not count what was processed.
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-        dataset = self._dataset(self.train_rows, self.augmented, self.views)
+        dataset = self._dataset(self.train_rows, self.augmented, self.views, taught=self.taught)
         return ResumableLoader(
             dataset,
             self._sampler(**self._shard()),
@@ -384,9 +464,9 @@ class PhotoData(pl.LightningDataModule):
         )
 
     def _dataset(
-        self, rows: np.ndarray, transform: Transform, views: list[Features], *, detected: Looked | None = None
+        self, rows: np.ndarray, transform: Transform, views: list[Features], **looked: Looked | None
     ) -> Dataset[Any]:
-        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds, "detected": detected}
+        shared: dict[str, Any] = {"seed": self.seed, "kinds": self.kinds_by_label, **looked}
         if views:
             return FeatureDataset(self.catalog, rows, views, **shared)
         return PhotoDataset(self.catalog, rows, transform, **shared)

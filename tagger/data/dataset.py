@@ -1,6 +1,8 @@
 """Catalog rows as training examples: photos decoded when asked for, or features cached from the backbone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +17,36 @@ from tagger.data.photo import BadPhoto
 from tagger.data.sampler import Draw
 from tagger.data.transforms import seeded
 
+
+class Kinds(Protocol):
+    """Kind of every photo by its catalog row: (photos,), or by label too, (photos, labels)."""
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class KindsByLabel:
+    """Kinds where what is unknown of some labels weighs the same on every photo, whatever its sources say.
+
+    Example:
+        >>> KindsByLabel(np.array([0, 1]), np.array([False, True]), kind=2)[np.array([1, 0])]
+        array([[1, 2],
+               [0, 2]])
+    """
+
+    photos: np.ndarray
+    """Kind of every photo, (photos,)."""
+    apart: np.ndarray
+    """Whether a label has a kind of its own, boolean (labels,)."""
+    kind: int
+    """That kind."""
+
+    def __getitem__(self, rows: np.ndarray | int) -> np.ndarray:
+        return np.where(self.apart, self.kind, self.photos[rows][..., None])
+
+
 Looked = Callable[[np.ndarray], np.ndarray]
-"""Catalog rows → the highest detection score of every label on them, float32 (rows, labels)."""
+"""Catalog rows → what a detector or a teacher says of every label on them, float32 (rows, labels)."""
 
 
 class PhotoDataset(Dataset[Example]):
@@ -32,14 +62,16 @@ class PhotoDataset(Dataset[Example]):
         transform: Callable[[str], Tensor],
         *,
         seed: int,
-        kinds: np.ndarray | None = None,
+        kinds: Kinds | None = None,
         detected: Looked | None = None,
+        taught: Looked | None = None,
     ) -> None:
         # Arrow buffers and arrays: forked workers share their pages, because nothing touches a reference count.
         self.catalog = catalog
         self.rows = rows
         self.kinds = kinds
         self.detected = detected
+        self.taught = taught
         self.transform = transform
         self.seed = seed
 
@@ -51,11 +83,11 @@ class PhotoDataset(Dataset[Example]):
         row = int(self.rows[position])
         states = torch.from_numpy(dense_states(self.catalog.states, np.array([row]))[0])
         place = self.catalog.place(row)
-        kind = 0 if self.kinds is None else int(self.kinds[row])
-        detected = None if self.detected is None else torch.from_numpy(self.detected(np.array([row]))[0])
+        kind = 0 if self.kinds is None else self.kinds[row]
+        detected, taught = _said(self.detected, row), _said(self.taught, row)
         try:
             with seeded(draw_seed(self.seed, number)):
-                return Example(self.transform(place), states, row, kind=kind, detected=detected)
+                return Example(self.transform(place), states, row, kind=kind, detected=detected, taught=taught)
         except BadPhoto as error:
             return Example(None, states, row, error=(place, str(error)))
 
@@ -70,12 +102,14 @@ class FeatureDataset(Dataset[Batch]):
         views: Sequence[Features],
         *,
         seed: int,
-        kinds: np.ndarray | None = None,
+        kinds: Kinds | None = None,
         detected: Looked | None = None,
+        taught: Looked | None = None,
     ) -> None:
         self.states = catalog.states
-        self.kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
+        self.kinds: Kinds = np.zeros(len(catalog), dtype=np.int64) if kinds is None else kinds
         self.detected = detected
+        self.taught = taught
         self.rows = rows
         self.views = views
         self.seed = seed
@@ -93,8 +127,15 @@ class FeatureDataset(Dataset[Batch]):
             features[chosen == view] = array[rows[chosen == view]]
         states = torch.from_numpy(dense_states(self.states, rows))
         kinds = torch.from_numpy(self.kinds[rows].astype(np.int64))
-        detected = None if self.detected is None else torch.from_numpy(self.detected(rows))
-        return Batch(torch.from_numpy(features), states, torch.from_numpy(rows), kinds=kinds, detected=detected)
+        detected, taught = (
+            None if say is None else torch.from_numpy(say(rows)) for say in (self.detected, self.taught)
+        )
+        inputs = torch.from_numpy(features)
+        return Batch(inputs, states, torch.from_numpy(rows), kinds=kinds, detected=detected, taught=taught)
+
+
+def _said(say: Looked | None, row: int) -> Tensor | None:
+    return None if say is None else torch.from_numpy(say(np.array([row]))[0])
 
 
 def dense_states(states: csr_array, rows: np.ndarray) -> np.ndarray:

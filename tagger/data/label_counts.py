@@ -22,12 +22,24 @@ class LabelCounts:
         return np.divide(self.present, counted, out=np.zeros_like(self.present), where=counted > 0)
 
 
-def label_counts(states: csr_array, *, unknown: float | np.ndarray, factors: np.ndarray | None = None) -> LabelCounts:
+@dataclass(frozen=True, eq=False)
+class Silence:
+    """What an unknown label weighs as a negative: as its photo says, or, for some labels, the same on every photo."""
+
+    photos: np.ndarray
+    """Weights in [0, 1], (photos,)."""
+    labels: np.ndarray
+    """Weights in [0, 1], (labels,); NaN where the photo's counts."""
+
+
+def label_counts(
+    states: csr_array, *, unknown: float | np.ndarray | Silence, factors: np.ndarray | None = None
+) -> LabelCounts:
     """Count on how many photos each label is present and absent.
 
     Args:
         states: int8 (photos, labels); what is not stored is unknown.
-        unknown: Weight in [0, 1] of an unknown label as a negative, or one for every photo, (photos,).
+        unknown: Weight in [0, 1] of an unknown label as a negative; one for every photo, (photos,); or a `Silence`.
         factors: How often each photo counts, (photos,); None: once.
 
     Example:
@@ -40,9 +52,20 @@ def label_counts(states: csr_array, *, unknown: float | np.ndarray, factors: np.
     weights = np.repeat(factors, np.diff(states.indptr))
     present = np.bincount(states.indices, weights=weights * (states.data > 0), minlength=labels)
     absent = np.bincount(states.indices, weights=weights * (states.data < 0), minlength=labels)
-    silent = factors * unknown
-    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=labels)
-    # Where everything is known the difference of two sums may be a last digit below 0.
-    unsaid = np.maximum(silent.sum() - known, 0.0)
+    if isinstance(unknown, Silence):
+        unsaid = np.where(
+            np.isnan(unknown.labels),
+            _unsaid(states, factors * unknown.photos),
+            unknown.labels * _unsaid(states, factors),
+        )
+    else:
+        unsaid = _unsaid(states, factors * unknown)
     # NumPy counts nothing at all in integers.
     return LabelCounts(present.astype(np.float64), absent + unsaid)
+
+
+def _unsaid(states: csr_array, silent: np.ndarray) -> np.ndarray:
+    """Return the weight of the photos on which each label is unknown, float64 (labels,)."""
+    known = np.bincount(states.indices, weights=np.repeat(silent, np.diff(states.indptr)), minlength=states.shape[1])
+    # Where everything is known the difference of two sums may be a last digit below 0.
+    return np.maximum(silent.sum() - known, 0.0)

@@ -12,8 +12,9 @@ from torch.optim import Optimizer
 from tagger.data.batch import Batch
 from tagger.data.states import targets_and_weights
 from tagger.errors import UserError
+from tagger.model.losses.distillation import Distillation, said_and_weights
 from tagger.model.losses.limits import at_least_zero
-from tagger.model.mixup import draw_mix
+from tagger.model.mixup import Mix, draw_mix
 from tagger.model.network import Network
 from tagger.model.regime import Regime
 from tagger.model.schedule import planned_steps
@@ -54,6 +55,7 @@ class TaggerModule(pl.LightningModule):
         recipe: What is needed to build the network again, as plain values; stored in every checkpoint.
         rules: What completes the scores before they are measured and thresholds are fitted; None: nothing does.
         detector: What a checkpoint must say of the detector whose detections the batches hold, as plain values.
+        distillation: How much of the loss the scores of teachers are that the batches hold; None: nothing.
     """
 
     thresholds: Tensor
@@ -73,11 +75,13 @@ class TaggerModule(pl.LightningModule):
         mixup: float = 0.0,
         rules: Rules | None = None,
         detector: Mapping[str, Any] | None = None,
+        distillation: Distillation | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.regime = regime
         self.loss = loss
+        self.distillation = distillation
         self.optimizer_factory = optimizer
         self.schedule_factory = schedule
         self.unknown = (unknown,) if isinstance(unknown, int | float) else tuple(unknown)
@@ -132,18 +136,28 @@ class TaggerModule(pl.LightningModule):
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
-        targets, weights = targets_and_weights(batch.states, unknown=self.unknown_weights[kinds][:, None])
-        if self.mixup:
-            mix = draw_mix(self.mixup, len(batch.rows), device=batch.inputs.device)
-            blended = batch._replace(inputs=mix.blend(batch.inputs))
-            loss = mix.loss(self.loss, self.logits(blended), targets, weights)
-        else:
-            loss = self.loss(self.logits(batch), targets, weights)
+        mix = draw_mix(self.mixup, len(batch.rows), device=batch.inputs.device) if self.mixup else None
+        inputs = batch.inputs if mix is None else mix.blend(batch.inputs)
+        loss = self.loss_of(self.logits(batch._replace(inputs=inputs)), batch, mix)
         if not torch.isfinite(loss):
             raise NotFiniteLossError(self._not_finite(loss, batch))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.rows))
         return loss
+
+    def loss_of(self, logits: Tensor, batch: Batch, mix: Mix | None = None) -> Tensor:
+        """Return the loss of logits (batch, labels) against the annotations and, with a teacher, against its scores."""
+
+        def judged(loss: nn.Module, targets: Tensor, weights: Tensor) -> Tensor:
+            value: Tensor = loss(logits, targets, weights) if mix is None else mix.loss(loss, logits, targets, weights)
+            return value
+
+        kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
+        unknown = self.unknown_weights[kinds if kinds.ndim == 2 else kinds[:, None]]
+        known = targets_and_weights(batch.states, unknown=unknown)
+        annotated = judged(self.loss, *known)
+        if self.distillation is None or batch.taught is None:
+            return annotated
+        return self.distillation.shared(annotated, judged(self.distillation, *said_and_weights(batch.taught)))
 
     def on_validation_epoch_start(self) -> None:
         self.validation.reset()

@@ -47,7 +47,8 @@ class Histogram(NamedTuple):
         Args:
             scores: Values in [0, 1], shape (photos, labels).
             states: ``PRESENT``, ``ABSENT`` or ``UNKNOWN``, shape (photos, labels).
-            kinds: Kind of every photo, from 0, shape (photos,): what is unknown on each is counted apart.
+            kinds: Kind of every photo, from 0, shape (photos,), or of every label on it, (photos, labels): what is
+                unknown of each is counted apart.
             bins: Bins per label, 3..2048.
 
         Raises:
@@ -59,7 +60,7 @@ class Histogram(NamedTuple):
             tensor([1, 1, 1])
         """
         edges = score_edges(bins).to(scores.device)
-        most = 1 if kinds is None or not len(kinds) else int(kinds.max()) + 1
+        most = 1 if kinds is None or not kinds.numel() else int(kinds.max()) + 1
         counts = torch.zeros(2 + most, states.shape[-1], bins, dtype=torch.int32, device=scores.device)
         add_scores(counts, edges, scores, states, kinds)
         return cls(counts, edges)
@@ -103,7 +104,7 @@ class ScoreHistogram(Metric):
         self.add_state("counts", torch.zeros(2 + kinds, labels, bins, dtype=torch.int32), dist_reduce_fx="sum")
 
     def update(self, scores: Tensor, states: Tensor, kinds: Tensor | None = None) -> None:
-        """Count a batch: scores in [0, 1] of any float type and states, both (batch, labels); kinds (batch,)."""
+        """Count a batch: scores in [0, 1] of any float type and states, both (batch, labels); kinds as in `of`."""
         self.edges = self.edges.to(self.counts.device)
         add_scores(self.counts, self.edges, scores, states, kinds)
 
@@ -164,7 +165,7 @@ def add_scores(counts: Tensor, edges: Tensor, scores: Tensor, states: Tensor, ki
         edges: As from ``score_edges``, shape (bins,).
         scores: Values in [0, 1], any float type; compared as float32; shape (photos, labels).
         states: ``PRESENT``, ``ABSENT`` or ``UNKNOWN``, shape (photos, labels).
-        kinds: Kind of every photo, shape (photos,); None: all are of kind 0.
+        kinds: Kind of every photo, shape (photos,), or of every label on it, (photos, labels); None: all are of kind 0.
 
     Raises:
         ValueError: If shapes differ, a score is NaN or outside [0, 1], a state is none of the three, or there are more
@@ -179,7 +180,7 @@ def add_scores(counts: Tensor, edges: Tensor, scores: Tensor, states: Tensor, ki
     for some_scores, some_states, some_unclear in parts:
         place = some_states.int().add_(1)
         if planes > 3:
-            place = torch.where(place == 1, some_unclear[:, None], place)
+            place = torch.where(place == 1, some_unclear, place)
         place = place.mul_(labels * bins)
         place = place.add_(bin_of(some_scores.float(), edges)).add_(first_bin)
         # Label by label, so that the few bins in use stay in the cache.
@@ -188,9 +189,10 @@ def add_scores(counts: Tensor, edges: Tensor, scores: Tensor, states: Tensor, ki
 
 
 def _planes_of_unknown(kinds: Tensor | None, photos: int, *, kinds_counted: int) -> Tensor:
-    """Return in which plane of the counts what is unknown on each photo is counted, int32 (photos,)."""
+    """Return in which plane of the counts what is unknown is counted, int32 (photos, 1) or (photos, labels)."""
     if kinds is None:
-        return torch.ones(photos, dtype=torch.int32)
+        return torch.ones((photos, 1), dtype=torch.int32)
+    kinds = kinds if kinds.dim() == 2 else kinds[:, None]
     if photos and not (kinds.min() >= 0 and kinds.max() < kinds_counted):
         raise ValueError(f"kinds must lie in 0..{kinds_counted - 1}, got {int(kinds.min())}..{int(kinds.max())}")
     return torch.where(kinds == 0, 1, kinds + 2).int()

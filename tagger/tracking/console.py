@@ -77,6 +77,8 @@ def figures(metrics: Mapping[str, float], labels: Sequence[LabelResult]) -> Tabl
     ]
     if "states/train_photos" in metrics:
         grid.add_row("trained on", states_line(metrics))
+    if "extension/labels_new" in metrics:
+        grid.add_row("extension", extension_line(metrics))
     if "detector/candidates" in metrics:
         grid.add_row("detector", detector_line(metrics))
     if "rules/relations" in metrics:
@@ -97,6 +99,19 @@ def states_line(metrics: Mapping[str, float]) -> str:
         f"{metrics[f'states/train_{name}']:,.0f} {name}" for name in ("photos", "present", "absent", "unknown")
     )
     return f"{photos} · {present} · {absent} · {unknown}, each weighing {metrics['states/unknown_weight']:.2g}"
+
+
+def extension_line(metrics: Mapping[str, float]) -> str:
+    """Return what became of the earlier labels, and how good the new ones are.
+
+    Example:
+        >>> counts = {"labels_new": 30.0, "thresholds_refitted": 12.0, "old_map_before": 0.47, "old_map": 0.466}
+        >>> extension_line({f"extension/{name}": count for name, count in counts.items()} | {"extension/new_map": 0.4})
+        'earlier labels 0.470 → 0.466 mAP · 30 new ones 0.400 · 12 thresholds fitted again'
+    """
+    before, after, new = (number(metrics.get(f"extension/{name}")) for name in ("old_map_before", "old_map", "new_map"))
+    count, again = (f"{metrics[f'extension/{name}']:,.0f}" for name in ("labels_new", "thresholds_refitted"))
+    return f"earlier labels {before} → {after} mAP · {count} new ones {new} · {again} thresholds fitted again"
 
 
 def detector_line(metrics: Mapping[str, float]) -> str:

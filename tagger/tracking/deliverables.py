@@ -17,6 +17,7 @@ from tagger.tags.relations.audit import Effect
 from tagger.tags.thresholds import Contract
 from tagger.tracking.curves_json import write_curves
 from tagger.tracking.detector_csv import write_choices
+from tagger.tracking.extension import Extended, write_extension
 from tagger.tracking.labels_csv import write_labels
 from tagger.tracking.outcome import Outcome
 from tagger.tracking.report import write_report
@@ -38,12 +39,13 @@ def write_deliverables(
     detector: Sequence[Choice] = (),
     unmapped: Mapping[str, int] = MappingProxyType({}),
     audit: Sequence[Effect] = (),
+    extended: Sequence[Extended] = (),
 ) -> None:
     """Write what people and later comparisons need and, last of all, ``metrics.json``: then a run is finished.
 
     ``validation`` is what the contract was fitted on; ``photos`` are the root of every test photo and its path below
     it, so that a comparison knows the photo wherever the root lies. ``detector.csv`` is there only if a detector looked
-    at the photos, ``rules.csv`` only if relations were applied.
+    at the photos, ``rules.csv`` only if relations were applied, ``extension.csv`` only if a model was extended.
     """
     write_labels(folder / "labels.csv", result.labels)
     write_curves(folder / "curves.json", [label.id for label in result.labels], validation, contract)
@@ -51,13 +53,15 @@ def write_deliverables(
         write_choices(folder / "detector.csv", detector)
     if audit:
         write_audit(folder / "rules.csv", audit)
+    if extended:
+        write_extension(folder / "extension.csv", extended)
     weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))
     np.savez_compressed(
         folder / "test_scores.npz",
         rows=test.rows,
         scores=test.scores,
         states=test.states,
-        unknown=np.broadcast_to(weights[0 if test.kinds is None else test.kinds], test.rows.shape).astype(np.float32),
+        unknown=weights[np.zeros_like(test.rows) if test.kinds is None else test.kinds].astype(np.float32),
         roots=np.array([root for root, _ in photos], dtype=np.str_),
         photos=np.array([path for _, path in photos], dtype=np.str_),
     )
@@ -84,5 +88,6 @@ def write_deliverables(
         detector=detector,
         unmapped=unmapped,
         audit=audit,
+        extended=extended,
     )
     write_text(folder / "metrics.json", json.dumps(result.metrics, indent=1, sort_keys=True))

@@ -23,6 +23,7 @@ from tagger.pages.thumbnails import load_thumbnails, style_rules
 from tagger.tags.detector.choosing import Choice
 from tagger.tags.relations.audit import Effect
 from tagger.tracking.charts import curve_points, group_bars, learning_curve
+from tagger.tracking.extension import Extended
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.mistakes import Mistakes, Rows, chosen_rows, worst_mistakes
 
@@ -87,6 +88,7 @@ def write_report(
     detector: Sequence[Choice] = (),
     unmapped: Mapping[str, int] = MappingProxyType({}),
     audit: Sequence[Effect] = (),
+    extended: Sequence[Extended] = (),
     examples: int = 4,
     thumbnail_limit: int = 800,
 ) -> None:
@@ -112,6 +114,7 @@ def write_report(
         detector: What a detector gives each label that it has a class for; without any the section is left out.
         unmapped: Its classes that mean no label, and on how many photos each was clearly seen.
         audit: What each relation did on validation; without any the section is left out.
+        extended: What became of the labels of the model that was extended; without any the section is left out.
         examples: Most photos of each kind of mistake and label.
         thumbnail_limit: Most photos embedded, about 5 kB each; the worst mistake of every label comes first. What
             is beyond is named instead of shown.
@@ -165,6 +168,8 @@ def write_report(
         unmapped=unmapped,
         # What harms first, then what changed most.
         audit=sorted(audit, key=lambda effect: (not effect.is_harmful, -effect.tags)),
+        # What is new first, then what lost most.
+        extended=sorted(extended, key=lambda label: (label.change != "new", label.gain or 0.0)),
     )
     write_text(path, page)
 

@@ -9,13 +9,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from tagger.atomic import write_text
+from tagger.atomic import write_text, written_whole
 from tagger.errors import UserError
 
 SHARED = "TAGGER_RUN_FOLDER"
 """Environment variable by which the processes of one run find the folder that the first of them made."""
+
+FOLDS = "folds.npz"
+
+ASIDE = ("resume", "plan", "parent")
+"""What may differ between a run and its resumption."""
+
+LATER = ("from_model", "extension", "teacher", "pool", "distillation")
+"""Settings that are not written down where they are null: runs that were trained before there were any are found by the
+text of their settings."""
 
 
 class ResumeError(UserError):
@@ -50,6 +60,21 @@ class RunFolder:
         path = self.path / "run.json"
         known = json.loads(path.read_text()) if path.is_file() else {}
         write_text(path, json.dumps(known | facts, indent=1, ensure_ascii=False))
+
+
+def keep_folds(folder: Path, ids: np.ndarray, folds: np.ndarray) -> None:
+    """Write which fold every photo has, by its content, so that a model made of this one can keep them apart."""
+    with written_whole(folder / FOLDS) as file:
+        np.savez_compressed(file, ids=ids, folds=folds)
+
+
+def read_folds(folder: Path) -> dict[str, int] | None:
+    """Return what :func:`keep_folds` wrote; None if it is not there, as in folders of older releases."""
+    try:
+        with np.load(folder / FOLDS, allow_pickle=False) as kept:
+            return dict(zip(kept["ids"].astype(str).tolist(), kept["folds"].tolist(), strict=True))
+    except FileNotFoundError:
+        return None
 
 
 def open_run(config: DictConfig) -> RunFolder:
@@ -116,10 +141,11 @@ def _unfinished(parent: Path, config: DictConfig) -> Path:
 
 
 def settings_of(config: DictConfig) -> str:
-    """Return the resolved configuration as YAML, without what may differ between a run and its resumption."""
+    """Return the resolved configuration as YAML: `ASIDE` left out, and `LATER` where it is null."""
     tree = OmegaConf.to_container(config, resolve=True)
     assert isinstance(tree, dict)
-    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in ("resume", "plan", "parent")})
+    null = [key for key in LATER if tree.get(key) is None]
+    return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in (*ASIDE, *null)})
 
 
 def _difference(path: Path, wanted: str) -> list[str]:

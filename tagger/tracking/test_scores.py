@@ -26,7 +26,8 @@ class Scored:
     histogram: Histogram
     """The same, counted."""
     kinds: np.ndarray | None = None
-    """int8 (photos,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0."""
+    """int8 (photos,): kind of each photo, by what its sources' silence about a label means; None: all of kind 0. Where
+    that depends on the label as well, (photos, labels)."""
 
 
 class TestScores(Callback):

@@ -15,10 +15,11 @@ from torch import nn
 
 from tagger.data.datamodule import PhotoData
 from tagger.errors import UserError
-from tagger.model.losses import ByReplication, NeedsCounts, WeighedLoss
+from tagger.model.losses import ByReplication, Distillation, NeedsCounts, WeighedLoss
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
 from tagger.tags.detector.looking import Looking
+from tagger.tags.teachers import Teachers
 from tagger.tracking.run_folder import RunFolder
 
 
@@ -26,7 +27,22 @@ def build_data(config: DictConfig) -> PhotoData:
     """Build the data set; nothing is read yet."""
     cache = Path(config.cache).expanduser().absolute()
     # Partial: Hydra would turn a dataclass among the arguments into a config.
-    return instantiate(config.data, _partial_=True)(cache=cache, seed=config.seed, sampler=instantiate(config.sampler))
+    build = instantiate(config.data, _partial_=True)
+    # Not there in the settings of runs that were trained before there were pools.
+    pool = places(config.get("pool"))
+    return build(cache=cache, seed=config.seed, sampler=instantiate(config.sampler), **({"pool": pool} if pool else {}))
+
+
+def places(said: Any) -> list[str]:
+    """Return the places that a setting names: one, several, or none.
+
+    Example:
+        >>> places("album.tagger"), places(["a.tagger", "b.tagger"]), places(None)
+        (['album.tagger'], ['a.tagger', 'b.tagger'], [])
+    """
+    if said is None:
+        return []
+    return [said] if isinstance(said, str) else [str(place) for place in said]
 
 
 def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, Looking | None]:
@@ -61,7 +77,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network, looking:
         ],
         "size": data.size,
         "fit": data.fit,
-        "fingerprints": {"catalog": data.catalog.fingerprint, "taxonomy": data.taxonomy.fingerprint},
+        "fingerprints": {"catalog": data.labelled.fingerprint, "taxonomy": data.taxonomy.fingerprint},
     }
     return TaggerModule(
         network=network,
@@ -75,6 +91,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network, looking:
         recipe=recipe,
         rules=instantiate(config.rules).of(data.taxonomy),
         detector=looking.as_recipe() if looking else None,
+        distillation=build_distillation(config),
     )
 
 
@@ -87,6 +104,27 @@ def build_loss(config: DictConfig, data: PhotoData) -> nn.Module:
         return cast(nn.Module, loss)
     mean = float(data.factors.mean())
     return WeighedLoss(loss, ByReplication(data.label_factors, pooling=data.sampler.pooling, mean=mean))
+
+
+def build_distillation(config: DictConfig) -> Distillation | None:
+    """Build what is learnt from teachers, or None if there are none.
+
+    Raises:
+        UserError: If there are teachers and nothing is learnt from them, or the other way round.
+    """
+    teachers, settings = places(config.get("teacher")), config.get("distillation")
+    if teachers and settings is None:
+        raise UserError(f"teacher={teachers[0]}: nothing would be learnt from it without +experiment=distill")
+    if settings is not None and not teachers:
+        raise UserError(
+            f"experiment {config.name} needs a teacher: teacher=album.tagger, a bundle that python -m tagger.export "
+            "made, or several: teacher=[a.tagger,b.tagger]"
+        )
+    if config.get("pool") is not None and not teachers:
+        raise UserError(
+            f"pool={config.pool}: only a teacher says something of photos without labels; +experiment=distill"
+        )
+    return instantiate(settings)
 
 
 def build_trainer(config: DictConfig, run: RunFolder, logger: Logger | None, ours: Sequence[Callback]) -> pl.Trainer:
@@ -110,14 +148,20 @@ def build_trainer(config: DictConfig, run: RunFolder, logger: Logger | None, our
 
 
 def see_photos(
-    data: PhotoData, module: TaggerModule, looking: Looking | None, device: torch.device
+    data: PhotoData,
+    module: TaggerModule,
+    looking: Looking | None,
+    device: torch.device,
+    teachers: Sequence[str] = (),
 ) -> Mapping[str, int]:
-    """Let the detector and a backbone whose features are cached see the photos once.
+    """Let the detector, the teachers and a backbone whose features are cached see the photos once.
 
     Returns:
         What `Looking.look` does: the detector's classes that mean no label.
     """
     unmapped = looking.look(data) if looking else {}
+    if teachers:
+        Teachers.open(teachers, data.taxonomy).teach(data)
     if module.regime.cached:
         data.cache_features(module.network.backbone, module.regime.views, device)
     return unmapped

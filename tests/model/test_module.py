@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tagger.data.batch import Batch
 from tagger.data.datamodule import PhotoData
-from tagger.model.losses import AsymmetricLoss, BinaryCrossEntropy, FocalLoss
+from tagger.model.losses import AsymmetricLoss, BinaryCrossEntropy, Distillation, FocalLoss, distillation_loss
 from tagger.model.module import NotFiniteLossError, TaggerModule
 from tagger.model.optimizers import sgd
 from tagger.model.regime import Regime
@@ -67,6 +67,24 @@ def test_an_unknown_label_weighs_what_the_data_set_says(tagger_module: MakeModul
         gradients(module, batch(some))
         grads.append(module.network.head.weight.grad[1].clone())
     torch.testing.assert_close(grads[0], 0.25 * grads[1])
+
+
+def test_a_teacher_has_its_share_of_the_loss_and_the_annotations_the_rest(tagger_module: MakeModule):
+    known, taught = batch([[1, -1, 0, 0], [0, 1, -1, -1]]), torch.rand(2, 4)
+    logits = torch.randn(2, 4)
+    annotated = tagger_module(unknown=0.5).loss_of(logits, known)
+    module = tagger_module(unknown=0.5, distillation=Distillation(temperature=2.0, weight=0.25))
+    expected = 0.75 * annotated + 0.25 * distillation_loss(logits, taught, torch.ones(2, 4), temperature=2.0)
+    torch.testing.assert_close(module.loss_of(logits, known._replace(taught=taught)), expected)
+    # Validation batches hold none.
+    assert torch.equal(module.loss_of(logits, known), annotated)
+
+
+def test_of_a_photo_without_labels_the_student_learns_what_its_teacher_knows(tagger_module: MakeModule):
+    module = tagger_module(unknown=0.0, distillation=Distillation())
+    taught = torch.tensor([[0.9, float("nan"), 0.2, float("nan")]] * 2)
+    gradients(module, batch([[0, 0, 0, 0]] * 2)._replace(taught=taught))
+    assert (module.network.head.bias.grad != 0).tolist() == [True, False, True, False]
 
 
 def test_a_frozen_backbone_has_no_gradient_and_its_norms_do_not_drift(

@@ -3,5 +3,6 @@
 from tagger.data.taxonomy.division import OTHER, divide
 from tagger.data.taxonomy.file import FOLDER, read_taxonomy
 from tagger.data.taxonomy.label_system import Label, Taxonomy, TaxonomyError
+from tagger.data.taxonomy.matching import Match, match
 
-__all__ = ["FOLDER", "OTHER", "Label", "Taxonomy", "TaxonomyError", "divide", "read_taxonomy"]
+__all__ = ["FOLDER", "OTHER", "Label", "Match", "Taxonomy", "TaxonomyError", "divide", "match", "read_taxonomy"]

@@ -15,6 +15,7 @@ from tagger.model.losses.asymmetric import AsymmetricLoss, asymmetric_loss
 from tagger.model.losses.class_balanced import ClassBalanced, effective_number
 from tagger.model.losses.counted import NeedsCounts
 from tagger.model.losses.cross_entropy import BinaryCrossEntropy, binary_cross_entropy
+from tagger.model.losses.distillation import Distillation, distillation_loss
 from tagger.model.losses.distribution_balanced import (
     DistributionBalanced,
     DistributionBalancedLoss,
@@ -29,6 +30,7 @@ __all__ = [
     "ByReplication",
     "ByState",
     "ClassBalanced",
+    "Distillation",
     "DistributionBalanced",
     "DistributionBalancedLoss",
     "FocalLoss",
@@ -36,6 +38,7 @@ __all__ = [
     "WeighedLoss",
     "asymmetric_loss",
     "binary_cross_entropy",
+    "distillation_loss",
     "distribution_balanced_loss",
     "effective_number",
     "focal_loss",

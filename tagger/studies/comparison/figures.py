@@ -66,7 +66,8 @@ class TestFold:
             weights: Of the photos, (photos, sets).
             others: Drawn apart from the first, for the labels, (photos, sets).
         """
-        counting = np.where(run.states == UNKNOWN, run.unknown[:, None], np.float32(1))
+        unknown = run.unknown if run.unknown.ndim == 2 else run.unknown[:, None]
+        counting = np.where(run.states == UNKNOWN, unknown, np.float32(1))
         counts = np.array([label.train_count for label in run.labels])
         present = run.states == PRESENT
         return cls(present, counting, weights, counts, label_weights(present, others))

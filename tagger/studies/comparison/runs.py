@@ -39,7 +39,7 @@ class Run:
     states: NDArray[np.int8]
     """PRESENT, ABSENT or UNKNOWN, (photos, labels)."""
     unknown: NDArray[np.float32]
-    """What an unknown label of each photo weighs as a negative, (photos,)."""
+    """What an unknown label of each photo weighs as a negative, (photos,); where labels differ, (photos, labels)."""
     photos: NDArray[np.str_]
     """Paths below their roots, (photos,)."""
     roots: NDArray[np.str_]

@@ -19,7 +19,7 @@ from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.fitting import FitThresholds
 from tagger.tags.relations.auditing import AuditRules
 from tagger.tracking.run_folder import RunFolder
-from tagger.training.building import assemble, build_trainer, see_photos
+from tagger.training.building import assemble, build_trainer, places, see_photos
 from tagger.training.settling import settle_best
 
 PARTS = 10
@@ -110,7 +110,7 @@ def judge(config: DictConfig, data: PhotoData, watch: Watch, *, callbacks: Seque
     with tempfile.TemporaryDirectory(prefix="tagger-trial-") as folder:
         run = RunFolder(Path(folder), resumed=False)
         trainer = build_trainer(config, run, None, [thresholds, fusing, audit, watch, *callbacks])
-        see_photos(data, module, looking, trainer.strategy.root_device)
+        see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
         trainer.fit(module, data)
         val_map = settle_best(trainer, module, data, run, fusing, audit)
     return Judged(val_map, watch.best_epoch, time.monotonic() - started)

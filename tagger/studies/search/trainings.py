@@ -119,6 +119,8 @@ class Trainings:
             raise UserError(f"trainer.devices={config.trainer.devices}: a search trains in one process; set it to 1")
         if config.experts.by is not None:
             raise UserError(f"experts.by={config.experts.by}: a search trains one network for all labels; experts=none")
+        if config.from_model is not None:
+            raise UserError(f"from_model={config.from_model}: a search trains from the start, and extends no model")
         return config
 
     @staticmethod

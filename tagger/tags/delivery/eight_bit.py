@@ -17,6 +17,7 @@ from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.looking import looked_at, pace
 from tagger.tracking.curves_json import short_curves
 from tagger.training.building import build_data
+from tagger.training.extending import Extending
 
 CALIBRATION = 200
 """Most validation photos on which the ranges of an eight-bit graph are seen."""
@@ -32,6 +33,8 @@ def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> t
         raise UserError("int8 fits thresholds again on the run's validation photos: its config.yaml is not there")
     config = OmegaConf.create(run.config)
     data, target = build_data(config), instantiate(config.thresholds)
+    # The same folds and weights as in training, if it extended a model.
+    Extending.of(config, data)
     data.prepare(trained.chain.network.normalisation)
     chosen, plain = pace(), Tagger(describe(trained, run), model, detector=trained.detector)
     calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]

@@ -42,6 +42,6 @@ def score(tagger: Tagger, data: PhotoData, rows: np.ndarray, pace: Pace) -> Scor
         if len(looked.pixels):
             scores.append(tagger.run(looked.pixels, looked.detected).scores)
     read, found = rows[np.concatenate(readable)], np.concatenate(scores)
-    states, kinds = dense_states(data.catalog.states, read), data.kinds[read]
+    states, kinds = dense_states(data.catalog.states, read), data.kinds_by_label[read]
     histogram = Histogram.of(torch.from_numpy(found), torch.from_numpy(states), kinds=torch.from_numpy(kinds).long())
     return Scored(read, found, states, histogram, kinds)

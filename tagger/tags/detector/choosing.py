@@ -94,7 +94,7 @@ class Seen:
     states: Tensor
     """PRESENT, ABSENT or UNKNOWN, (photos, candidates)."""
     kinds: Tensor
-    """Kind of each photo, (photos,)."""
+    """Kind of each photo, (photos,), or of each label on it, (photos, candidates)."""
 
 
 def choose(
@@ -168,7 +168,8 @@ def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple
 
 def _told(photos: Seen, settings: Choosing, *, unknown: Weighing) -> Told:
     kinds = len(unknown) if not isinstance(unknown, str | int | float) else 1 + int(photos.kinds.max())
-    weights = torch.tensor(unknown_weights(unknown, kinds=kinds))[photos.kinds.long()][:, None]
+    weights = torch.tensor(unknown_weights(unknown, kinds=kinds))[photos.kinds.long()]
+    weights = weights if weights.ndim == 2 else weights[:, None]
     visible = torch.where(photos.detected >= settings.floor, photos.detected, 0.0).double()
     values = (
         log_odds(photos.scores.double()),

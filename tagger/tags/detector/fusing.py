@@ -92,6 +92,7 @@ class FuseDetector(Callback):
         """Keep the candidates' columns: they are few."""
         kinds = torch.zeros_like(batch.rows) if batch.kinds is None else batch.kinds
         columns = self.candidates.to(batch.rows.device)
+        kinds = kinds[:, columns] if kinds.ndim == 2 else kinds
         tensors = (batch.rows, outputs.network[:, columns], batch.detected[:, columns], batch.states[:, columns], kinds)
         self._parts.append(tuple(tensor.cpu().numpy() for tensor in tensors))
 

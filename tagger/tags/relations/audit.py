@@ -68,7 +68,7 @@ def audit(
         states: PRESENT, ABSENT or UNKNOWN, shape (photos, labels).
         thresholds: Fitted on the completed scores, shape (labels,).
         unknown: What an unknown label counts for.
-        kinds: Kind of each photo, where ``unknown`` differs between them.
+        kinds: Kind of each photo, where ``unknown`` differs between them, or of each label on it, (photos, labels).
 
     Example:
         >>> rules = Rules(["dog", "animal"], [Relation("parents", "dog", "animal")])
@@ -84,6 +84,7 @@ def audit(
     with_all = rules(scores)[:, columns]
     without = torch.stack([_without(rules, scores, relation, affected) for relation, affected in pairs], dim=1)
     some_states, some_thresholds = states[:, columns], thresholds[columns]
+    kinds = kinds[:, columns] if kinds is not None and kinds.ndim == 2 else kinds
     counts = _counted(with_all >= some_thresholds, without >= some_thresholds, some_states)
     figures = [
         _measured(some_scores, some_states, some_thresholds, kinds, unknown) for some_scores in (with_all, without)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tagger.data import by_content
 from tagger.data.catalog import Catalog
 from tagger.data.datamodule import PhotoData
 from tagger.data.photo import BadPhoto
-from tagger.tags.detector import cache
 from tagger.tags.detector.cache import Detections, highest_scores
 from tagger.tags.detector.mapping import ClassMap
 from tagger.tags.detector.onnx_detector import OnnxDetector
@@ -125,18 +125,18 @@ def test_an_interrupted_look_goes_on_where_it_stopped(
     detector.until = 10**6
     found = look(detector)
     assert detector.looks == 40
-    monkeypatch.setattr(cache, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(by_content, "PART_SECONDS", 0.0)
     assert (look(detector, framing=Undistorted(long_side=65)) == found).all()
 
 
 def test_many_parts_become_one(
     tmp_path: Path, detector: Counting, look: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(cache, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(cache, "MOST_PARTS", 50)
+    monkeypatch.setattr(by_content, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(by_content, "MOST_PARTS", 50)
     first = look(detector)
     assert len(parts(tmp_path)) == 40
-    monkeypatch.setattr(cache, "MOST_PARTS", 8)
+    monkeypatch.setattr(by_content, "MOST_PARTS", 8)
     assert (look(detector) == first).all()
     assert len(parts(tmp_path)) == 1
     assert (look(detector) == first).all()
@@ -188,6 +188,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
+from tagger.data import by_content
 from tagger.data.sources.listing import Listing
 from tagger.data.taxonomy import read_taxonomy
 from tagger.tags.detector import cache
@@ -206,7 +207,7 @@ root = folder / "root"
 catalog = Listing(folder="colours", unlisted="absent").read(str(root), read_taxonomy(str(root / "colours.yaml")))
 catalog = replace(catalog, photos=catalog.photos.append_column("photo_id", catalog.photos["path"]))
 detector = Slow((folder / "colours.onnx").read_bytes(), ["", "crimson", "lime", "navy"])
-cache.PART_SECONDS, cache.MOST_PARTS = 0.0, 100
+by_content.PART_SECONDS, by_content.MOST_PARTS = 0.0, 100
 framing = Undistorted(long_side=64)
 cache.highest_scores(detector, framing, catalog, np.arange(40), folder=folder / "kept", workers=0)
 print("looks", detector.looks)
