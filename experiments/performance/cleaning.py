@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
 from PIL import Image
 
@@ -80,13 +81,13 @@ def measure(folder: Path, *, photos: int, labels: int, seed: int) -> dict[str, f
 
 def report(seconds: dict[str, float], *, photos: int, labels: int, seed: int) -> str:
     """Return the page."""
-    made = provenance()
+    made, threads = provenance(), torch.get_num_threads()
     return f"""# Cleaning: what scoring and the queue take
 
     python experiments/performance/cleaning.py --output experiments/performance/cleaning.md
 
-Commit {made["commit"][:12]}, seed {seed}. {photos:,} drawn photos, {labels} labels, two threads; every command from
-its start to its end, {seconds["prepare"]:.0f} s of preparing and {seconds["features"]:.0f} s of features before them.
+Commit {made["commit"][:12]}, seed {seed}. {photos:,} drawn photos, {labels} labels, {threads} threads; every command
+from its start to its end, {seconds["prepare"]:.0f} s of preparing and {seconds["features"]:.0f} s of features before them.
 
 | | seconds |
 |---|--:|
