@@ -87,7 +87,7 @@ def report(seconds: dict[str, float], *, photos: int, labels: int, seed: int) ->
     python experiments/performance/cleaning.py --output experiments/performance/cleaning.md
 
 Commit {made["commit"][:12]}, seed {seed}. {photos:,} drawn photos, {labels} labels, {threads} threads; every command
-from its start to its end, {seconds["prepare"]:.0f} s of preparing and {seconds["features"]:.0f} s of features before them.
+from its start to its end, {seconds["prepare"]:.0f} s of preparing and {seconds["features"]:.0f} s of features before.
 
 | | seconds |
 |---|--:|
