@@ -28,8 +28,7 @@ def mining(*words: str, name: str | None = "sample") -> Mining:
 
 @pytest.mark.slow
 def test_relations_are_found_by_the_command(tmp_path: Path):
-    words = ["what=relations", "data=sample", "data.source.photos=120", "support=5", "confidence=0.6"]
-    command = [sys.executable, "-m", "tagger.mine", *words]
+    command = [sys.executable, "-m", "tagger.mine", "what=relations", "data=sample"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "mining" / "relations" / "sample"
@@ -39,7 +38,7 @@ def test_relations_are_found_by_the_command(tmp_path: Path):
         rows = list(csv.DictReader(file))
     assert next(row["taxonomy"] for row in rows if row["label"] == "animal.dog" and row["other"] == "animal") == "known"
     assert "python -m tagger.mine what=relations data=sample" in (folder / "relations.yaml").read_text()
-    assert read_suggestions(folder / "relations.yaml")
+    assert ("plant.tree", "implies", "scene") in read_suggestions(folder / "relations.yaml")
 
 
 def test_what_is_left_of_the_suggestions_is_written_where_it_is_said(

@@ -159,7 +159,7 @@ def test_photos_are_dropped_tagged_and_explained(serve: Serve, page: Any, photos
     expected = [[tag.name for tag in tags] for tags in tagger.tag(photos)]
     assert chips(page) == expected
     assert names(page, ".card .name") == [Path(photo).name for photo in photos]
-    assert page.eval_on_selector_all(".card img", "found => found.every(one => one.naturalWidth > 0)")
+    page.wait_for_function("[...document.querySelectorAll('.card img')].every(one => one.naturalWidth > 0)")
     photo = next(number for number, tags in enumerate(expected) if "Red" in tags and "Blue" in tags)
     page.click(f".card >> nth={photo}")
     page.wait_for_selector("#photo .tags")
