@@ -231,6 +231,15 @@ class MineConfig:
     patch: str | None = None
     to: str | None = None
     shown: int = MISSING
+    bundle: str | None = None
+    confident: str = MISSING
+    method: str = MISSING
+    dimensions: int = MISSING
+    least: int = MISSING
+    clusters: int | None = None
+    cluster: int | None = None
+    parents: list[str] = MISSING
+    definition: str = MISSING
     cache: str = MISSING
 
 

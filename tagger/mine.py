@@ -13,10 +13,10 @@ from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tracking.quiet import quieten
 
-PATHS = ("examples", "negative", "pool", "folder", "queue", "patch", "to")
+PATHS = ("examples", "negative", "pool", "folder", "queue", "patch", "to", "bundle", "definition")
 """Settings that are taken as they are typed."""
 
-WHAT = ("similar", "relations")
+WHAT = ("similar", "clusters", "accept", "relations")
 """What can be mined; each is ``run`` of a module in ``tagger.mining.steps``."""
 
 

@@ -1,11 +1,12 @@
 """What a step of mining works with: the settings, the network that looks at photos, and where what it finds goes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
@@ -63,28 +64,40 @@ class Mining:
         given = self.config[setting]
         if given is None:
             raise UserError(f"{setting}=… must be given: a folder of photos, a pattern, a .txt file, or several: [a,b]")
-        places: Sequence[str] = list(given) if isinstance(given, ListConfig) else [str(given)]
-        found = read_pool(places, cache=self.cache, skipped=skipped)
+        found = read_pool(self.places(setting), cache=self.cache, skipped=skipped)
         if not len(found):
             raise UserError(f"{setting}={given}: there is no photo")
         return found
 
     def embedded(self, pool: Pool, skipped: Skipped) -> tuple[Pool, Embeddings]:
         """Return the photos of a pool that can be read, and their embeddings; only photos never seen are decoded."""
-        found = embedded(
+        found = self.seen(pool.keys, pool.place, skipped)
+        if found.is_there.all():
+            return pool, found
+        there = found.is_there.nonzero()[0]
+        return pool.take(there), found.take(there)
+
+    def seen(self, ids: pa.Array, place: Callable[[int], str], skipped: Skipped) -> Embeddings:
+        """Return embeddings of photos, as `tagger.data.embeddings.embedded` does."""
+        return embedded(
             self.network.backbone,
-            pool.keys,
-            pool.place,
+            ids,
+            place,
             self.transform,
             cache=self.cache,
             workers=self.config.workers,
             device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
             skipped=skipped,
         )
-        if found.is_there.all():
-            return pool, found
-        there = found.is_there.nonzero()[0]
-        return pool.take(there), found.take(there)
+
+    def places(self, setting: str) -> list[str]:
+        """Return the places that a setting means."""
+        given = self.config[setting]
+        return [str(place) for place in given] if isinstance(given, ListConfig) else [str(given)]
+
+    def named_by(self, setting: str) -> str:
+        """Return what results are called: by the last part of the first place that a setting means."""
+        return Path(self.places(setting)[0].rstrip("/")).stem.strip("*?[]. ") or "photos"
 
     def say(self, line: str) -> None:
         """Print a line as it is."""

@@ -16,6 +16,9 @@ SIDE = 224
 LIMIT = 500
 """Photos on a page; about 10 kB each."""
 
+MANY = 8
+"""Sections from which on the page begins with a list of them."""
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -35,6 +38,15 @@ class Section:
     shots: Sequence[Shot]
     note: str = ""
     """What the heading leaves open."""
+    count: int | None = None
+    """How many photos there are, where not all of them are among the shots."""
+    command: str = ""
+    """What to type next."""
+
+    @property
+    def photos(self) -> int:
+        """How many photos there are."""
+        return len(self.shots) if self.count is None else self.count
 
 
 def write_sheet(path: Path, title: str, sections: Sequence[Section], *, facts: Mapping[str, str]) -> None:
@@ -53,6 +65,7 @@ def write_sheet(path: Path, title: str, sections: Sequence[Section], *, facts: M
         title=title,
         facts=facts,
         sections=[section for section in sections if section.shots],
+        many=MANY,
         numbers=numbers,
         thumbnails=thumbnails,
         # Made by our own code from bytes.

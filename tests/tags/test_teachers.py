@@ -156,4 +156,4 @@ def test_another_graph_and_another_framing_are_other_teachers(data: PhotoData, b
     write_bundle(tmp_path / "card.tagger", whole.manifest, model=whole.model, card="another card")
     for place in (bundle, tmp_path / "crop.tagger", tmp_path / "card.tagger"):
         Teachers.open([str(place)], data.taxonomy).teach(data)
-    assert len(list((data.cache / "teachers").iterdir())) == 2
+    assert len(list((data.cache / "scores").iterdir())) == 2

@@ -47,6 +47,11 @@ class Entry(NamedTuple):
     line: int
 
 
+def taxonomy_file(name: str) -> Path:
+    """Return where a label system lies: ``conf/taxonomy/<name>.yaml``, or the YAML file that ``name`` is a path of."""
+    return Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+
+
 def read_taxonomy(name: str) -> Taxonomy:
     """Read ``conf/taxonomy/<name>.yaml``, or the YAML file that ``name`` is a path of.
 
@@ -57,7 +62,7 @@ def read_taxonomy(name: str) -> Taxonomy:
         >>> read_taxonomy("voc").ids[:2]
         ('aeroplane', 'bicycle')
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    path = taxonomy_file(name)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise TaxonomyError(

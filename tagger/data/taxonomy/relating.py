@@ -38,7 +38,7 @@ def with_relations(text: str, additions: Iterable[Addition]) -> str:
     """
     # Not libyaml: its marks count otherwise where characters are long.
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    nodes = {_id(node): node for node in _value(root, "labels").value}
+    nodes = {_id(node): node for node in value_of(root, "labels").value}
     wanted: dict[tuple[str, str], list[str]] = {}
     for label, key, other in additions:
         if label not in nodes:
@@ -47,7 +47,7 @@ def with_relations(text: str, additions: Iterable[Addition]) -> str:
     edits = []
     for (label, key), others in wanted.items():
         node = nodes[label]
-        there = None if isinstance(node, yaml.ScalarNode) else _value(node, key, missing=None)
+        there = None if isinstance(node, yaml.ScalarNode) else value_of(node, key, missing=None)
         stated = [] if there is None else [item.value for item in there.value]
         if fresh := [other for other in dict.fromkeys(others) if other not in stated]:
             edits.append((label, *_edit(text, node, key, there, fresh)))
@@ -73,7 +73,7 @@ def _edit(text: str, node: yaml.Node, key: str, there: yaml.Node | None, others:
     listed = ", ".join(words)
     if there is not None and there.value and not there.flow_style:
         dash = " " * there.start_mark.column
-        return _end_of_line(text, there.value[-1]), "".join(f"\n{dash}- {word}" for word in words)
+        return end_of_line(text, there.value[-1]), "".join(f"\n{dash}- {word}" for word in words)
     if there is not None:
         return there.end_mark.index - 1, f", {listed}" if there.value else listed
     if isinstance(node, yaml.ScalarNode):
@@ -81,7 +81,7 @@ def _edit(text: str, node: yaml.Node, key: str, there: yaml.Node | None, others:
     if node.flow_style:
         return node.end_mark.index - 1, f", {key}: [{listed}]"
     first = node.value[0][0]
-    return _end_of_line(text, _value(node, "id")), f"\n{' ' * first.start_mark.column}{key}: [{listed}]"
+    return end_of_line(text, value_of(node, "id")), f"\n{' ' * first.start_mark.column}{key}: [{listed}]"
 
 
 def _edited(text: str, edits: list[tuple[str, int, str]], nodes: dict[str, yaml.Node]) -> str:
@@ -98,16 +98,20 @@ def _edited(text: str, edits: list[tuple[str, int, str]], nodes: dict[str, yaml.
 
 
 def _id(node: yaml.Node) -> str:
-    return str(node.value if isinstance(node, yaml.ScalarNode) else _value(node, "id").value)
+    return str(node.value if isinstance(node, yaml.ScalarNode) else value_of(node, "id").value)
 
 
-def _value(node: yaml.Node, key: str, **default: None) -> yaml.Node:
+def value_of(node: yaml.Node, key: str, **default: None) -> yaml.Node:
     """Return the node behind a key of a mapping."""
     found = next((value for name, value in node.value if name.value == key), *default.values())
     assert found is not None or default, f"a label system has {key}"
     return found
 
 
-def _end_of_line(text: str, node: yaml.Node) -> int:
-    end = text.find("\n", node.end_mark.index)
+def end_of_line(text: str, node: yaml.Node) -> int:
+    """Return where the line ends on which a node ends."""
+    end = node.end_mark.index
+    # What is written as a block of lines ends behind its last one.
+    end -= len(text[:end]) - len(text[:end].rstrip("\n"))
+    end = text.find("\n", end)
     return len(text) if end < 0 else end

@@ -4,17 +4,15 @@
 - {label: activity.motorsport, implies: object.car}
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from tagger.atomic import write_text
-from tagger.data.taxonomy import Taxonomy, read_taxonomy
+from tagger.data.taxonomy import Taxonomy
 from tagger.data.taxonomy.checks import RELATIONS
-from tagger.data.taxonomy.file import FOLDER
-from tagger.data.taxonomy.label_system import TaxonomyError
+from tagger.data.taxonomy.file import taxonomy_file
+from tagger.data.taxonomy.growing import write_checked
 from tagger.data.taxonomy.relating import Addition, as_word, with_relations
 from tagger.errors import UserError
 from tagger.mining.relations.finding import Finding
@@ -105,21 +103,6 @@ def write_grown(source: str, target: Path, additions: Sequence[Addition]) -> Tax
         UserError: If the target is there already, is no ``.yaml``, or the relations contradict the label system; then
             nothing is written.
     """
-    if target.suffix not in (".yaml", ".yml"):
-        raise UserError(f"to={target}: a label system is a .yaml file, such as to={FOLDER.name}/{target.name}.yaml")
     if target.exists():
         raise UserError(f"to={target} is there already; give another name: what people wrote is not written over")
-    path = Path(source) if source.endswith((".yaml", ".yml")) else FOLDER / f"{source}.yaml"
-    text = with_relations(path.read_text(encoding="utf-8"), additions)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / target.name
-        draft.write_text(text, encoding="utf-8")
-        try:
-            grown = read_taxonomy(str(draft))
-        except TaxonomyError as error:
-            raise UserError(
-                f"nothing was written: with these relations it would be {error}".replace(str(draft), str(target))
-            ) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, text)
-    return grown
+    return write_checked(target, with_relations(taxonomy_file(source).read_text(encoding="utf-8"), additions))

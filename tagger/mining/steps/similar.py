@@ -157,11 +157,7 @@ def write_found(path: Path, pool: Pool, found: Found) -> None:
 
 def name_of(mining: Mining) -> str:
     """Return what a search is called: its label, or the last part of where its examples lie."""
-    config = mining.config
-    if config.label is not None:
-        return str(config.label)
-    first = config.examples if isinstance(config.examples, str) else config.examples[0]
-    return Path(str(first).rstrip("/")).stem.strip("*?[]. ") or "photos"
+    return mining.named_by("examples") if mining.config.label is None else str(mining.config.label)
 
 
 def ask(mining: Mining, pool: Pool, found: Found) -> None:
@@ -169,7 +165,7 @@ def ask(mining: Mining, pool: Pool, found: Found) -> None:
     from tagger.mining.candidates import Candidates, add_candidates, root_of
 
     config, name = mining.config, str(mining.name)
-    root = root_of([str(config.pool)] if isinstance(config.pool, str) else list(config.pool))
+    root = root_of(mining.places("pool"))
     paths = [relative(pool.place(row), root) for row in found.rows.tolist()]
     said = Candidates(root, tuple(paths), tuple(found.scores.tolist()), config.label, f"similar:{config.label}")
     added = add_candidates(said, config, name)

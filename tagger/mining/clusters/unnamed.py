@@ -1,0 +1,50 @@
+"""Which photos of a pool a tagger gives no tag that one could rely on."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tagger.data.skipped import Skipped
+from tagger.mining.opened import Mining
+from tagger.mining.pool import Pool
+from tagger.tags.runtime import Tagger
+from tagger.tags.tagging.kept_scores import as_scores, kept_logits
+
+CONFIDENT = {"certified": ("certified",), "met": ("certified", "met"), "any": None}
+"""What counts as a confident tag, by what the contract says of its label's threshold; None: every tag."""
+
+
+class Scored:
+    """What a bundle says of the photos of a pool."""
+
+    def __init__(self, mining: Mining, pool: Pool, skipped: Skipped) -> None:
+        config, self.keys = mining.config, pool.keys
+        tagger = Tagger.load(config.bundle)
+        ids = pa.array([pool.id(photo) for photo in range(len(pool))])
+        self.kept = kept_logits(tagger, ids, pool.place, cache=mining.cache, workers=config.workers, skipped=skipped)
+        self.labels = tuple(label.id for label in tagger.labels)
+        can_be_read = ~np.isnan(self.kept.of(np.arange(len(pool)))[:, 0])
+        unnamed = is_unnamed(self._scores(np.arange(len(pool))), tagger, CONFIDENT[config.confident])
+        self.unnamed = np.flatnonzero(can_be_read & unnamed)
+        """Photos without a confident tag, by their place in the pool."""
+
+    def of(self, pool: Pool) -> np.ndarray:
+        """Return the scores of some of the photos, (photos, labels)."""
+        return self._scores(pc.index_in(pool.keys, self.keys).to_numpy())
+
+    def _scores(self, photos: np.ndarray) -> np.ndarray:
+        return as_scores(self.kept.of(photos))
+
+
+def is_unnamed(scores: np.ndarray, tagger: Tagger, verdicts: Collection[str] | None) -> np.ndarray:
+    """Return which photos get no confident tag, bool (photos,).
+
+    Args:
+        scores: What the tagger gives them, (photos, labels).
+        tagger: With thresholds, and what is promised of each label.
+        verdicts: Of labels whose tags count as confident, such as ``certified``; None: all.
+    """
+    counts = np.array([verdicts is None or label.verdict in verdicts for label in tagger.labels])
+    return np.asarray(~(tagger.given(scores) & counts).any(axis=1))
