@@ -55,19 +55,19 @@ def clustered(
     photos = len(features)
     if photos < max(least, 2):
         return np.full(photos, ALONE)
-    reduced = _reduced(features, centre, dimensions, seed)
+    points = reduced(features, centre, dimensions, seed)
     if method == "hdbscan":
         made = HDBSCAN(
             min_cluster_size=max(least, 2), min_samples=1, max_cluster_size=max(FLOOR, photos // SHARE), copy=True
         )
-        return np.asarray(made.fit_predict(reduced), dtype=np.int64)
+        return np.asarray(made.fit_predict(points), dtype=np.int64)
     many = count or int(np.clip(photos // 50, 2, 1000))
-    found = MiniBatchKMeans(min(many, photos), n_init=3, batch_size=4096, random_state=seed).fit_predict(reduced)
+    found = MiniBatchKMeans(min(many, photos), n_init=3, batch_size=4096, random_state=seed).fit_predict(points)
     sizes = np.bincount(found)
     return np.where(sizes[found] < least, ALONE, found).astype(np.int64)
 
 
-def _reduced(features: Features, centre: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
+def reduced(features: Features, centre: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
     """Return directions as seen from the centre by their principal components, float32 (photos, dimensions)."""
     photos = np.arange(len(features))
     if len(photos) > FIT:

@@ -41,10 +41,13 @@ class Scored:
 def is_unnamed(scores: np.ndarray, tagger: Tagger, verdicts: Collection[str] | None) -> np.ndarray:
     """Return which photos get no confident tag, bool (photos,).
 
+    A tag that other labels are kinds of, such as ``scene``, names nothing and does not count.
+
     Args:
         scores: What the tagger gives them, (photos, labels).
         tagger: With thresholds, and what is promised of each label.
         verdicts: Of labels whose tags count as confident, such as ``certified``; None: all.
     """
-    counts = np.array([verdicts is None or label.verdict in verdicts for label in tagger.labels])
+    groups = {group for label in tagger.labels for group in label.groups}
+    counts = [label.id not in groups and (verdicts is None or label.verdict in verdicts) for label in tagger.labels]
     return np.asarray(~(tagger.given(scores) & counts).any(axis=1))

@@ -66,9 +66,10 @@ def named(mining: Mining, found: Grouping, pool: Pool, features: Embeddings, sco
     """Return the clusters with what they may be called, as far as anybody can say."""
     if words := classifier(mining.config.network.backbone, mining.config.network.weights):
         found = with_words(found, features, words)
-    if scored is not None:
-        return with_scored(found, scored.of(pool), scored.labels)
-    return found if mining.name is None else with_nearest(found, known_labels(mining))
+    # Annotated photos know better: a tagger is unsure of these, or it would have named them.
+    if mining.name is not None:
+        return with_nearest(found, known_labels(mining))
+    return found if scored is None else with_scored(found, scored.of(pool), scored.labels)
 
 
 def report(mining: Mining, found: Grouping, pool: Pool, facts: dict[str, str]) -> None:
