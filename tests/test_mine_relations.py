@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 from tagger.mining.opened import Mining
-from tagger.mining.relations.suggestions import read_suggestions
+from tagger.mining.relations.accepted import read_suggestions
 from tagger.mining.steps import relations
 from tagger.studies.composing import composed, composing
 

@@ -1,22 +1,14 @@
-"""Suggested relations as a YAML file: to be looked at, cut down by hand, then written into a copy of the label system.
+"""Suggested relations as a YAML file: to be looked at and cut down by hand; what is left of it is accepted.
 
 # 62 of 62 photos, of all such 0.96 or more; 32 times as many as by chance
 - {label: activity.motorsport, implies: object.car}
 """
 
-import tempfile
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import yaml
 
-from tagger.atomic import write_text
-from tagger.data.taxonomy import Taxonomy, read_taxonomy
-from tagger.data.taxonomy.checks import RELATIONS
-from tagger.data.taxonomy.file import FOLDER
-from tagger.data.taxonomy.label_system import TaxonomyError
-from tagger.data.taxonomy.relating import Addition, as_word, with_relations
-from tagger.errors import UserError
 from tagger.mining.relations.finding import Finding
 from tagger.pages.template import figure
 from tagger.pages.visible import visible
@@ -64,62 +56,14 @@ def _elsewhere(finding: Finding) -> str:
     return f"; {finding.elsewhere}" if finding.elsewhere else ""
 
 
-def read_suggestions(path: Path) -> list[Addition]:
-    """Read what is left of the suggestions.
+def as_word(text: str) -> str:
+    """Return a text as YAML reads it back, in quotes where it must be.
 
-    Raises:
-        UserError: If the file is not there, not YAML, or holds something else than relations.
+    Example:
+        >>> as_word("scene.forest"), as_word("on"), as_word("/m/01g317"), as_word("a, b")
+        ('scene.forest', '"on"', '/m/01g317', '"a, b"')
     """
-    if not path.is_file():
-        raise UserError(f"patch={path}: there is no such file; what=relations without patch= writes one")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"patch={path}: not YAML in UTF-8: {error}") from error
-    entries = tree.get("relations") if isinstance(tree, dict) else None
-    if not isinstance(entries, list | None) or not isinstance(tree, dict) or set(tree) != {"relations"}:
-        raise UserError(f"patch={path}: expected 'relations:' and a list, as what=relations writes it")
-    if not entries:
-        raise UserError(f"patch={path}: no relation is left in it; there is nothing to write")
-    return [_addition(entry, path) for entry in entries]
-
-
-def _addition(entry: object, path: Path) -> Addition:
-    if isinstance(entry, dict) and len(entry) == 2 and all(isinstance(value, str) for value in entry.values()):
-        (key, *more) = [key for key in entry if key != "label"]
-        if not more and key in RELATIONS:
-            return Addition(entry["label"], key, entry[key])
-    keys = ", ".join(RELATIONS)
-    raise UserError(f"patch={path}: expected {{label: …, implies: …}} with one of {keys}, got {entry!r}")
-
-
-def write_grown(source: str, target: Path, additions: Sequence[Addition]) -> Taxonomy:
-    """Write a label system with further relations beside the one that it is made from, and return it.
-
-    Args:
-        source: Its name under ``conf/taxonomy``, or its path.
-        target: Where the new one goes.
-        additions: What it states beyond the old one.
-
-    Raises:
-        UserError: If the target is there already, is no ``.yaml``, or the relations contradict the label system; then
-            nothing is written.
-    """
-    if target.suffix not in (".yaml", ".yml"):
-        raise UserError(f"to={target}: a label system is a .yaml file, such as to={FOLDER.name}/{target.name}.yaml")
-    if target.exists():
-        raise UserError(f"to={target} is there already; give another name: what people wrote is not written over")
-    path = Path(source) if source.endswith((".yaml", ".yml")) else FOLDER / f"{source}.yaml"
-    text = with_relations(path.read_text(encoding="utf-8"), additions)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / target.name
-        draft.write_text(text, encoding="utf-8")
-        try:
-            grown = read_taxonomy(str(draft))
-        except TaxonomyError as error:
-            raise UserError(
-                f"nothing was written: with these relations it would be {error}".replace(str(draft), str(target))
-            ) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, text)
-    return grown
+    is_plain = re.fullmatch(r"[\w./+-]+( [\w./+-]+)*", text) is not None and yaml.safe_load(text) == text
+    if is_plain:
+        return text
+    return '"' + re.sub(r'[^ -~]|["\\]', lambda letter: f"\\U{ord(letter[0]):08x}", text) + '"'

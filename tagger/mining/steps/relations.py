@@ -15,6 +15,7 @@ from tagger.data.replication import Replication
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 from tagger.mining.opened import Mining
+from tagger.mining.relations.accepted import read_suggestions, write_grown
 from tagger.mining.relations.criteria import Criteria
 from tagger.mining.relations.elsewhere import beside
 from tagger.mining.relations.finding import Finding
@@ -22,7 +23,7 @@ from tagger.mining.relations.found import find_relations
 from tagger.mining.relations.graph import drawn, graph_svg
 from tagger.mining.relations.page import write_page
 from tagger.mining.relations.pairs import Pairs, count_pairs
-from tagger.mining.relations.suggestions import read_suggestions, suggestions, write_grown
+from tagger.mining.relations.suggestions import suggestions
 from tagger.mining.relations.table import relations_table, write_findings
 from tagger.tracking.run_folder import commit_of_code
 
@@ -43,7 +44,7 @@ def run(mining: Mining) -> None:
 
 
 def write(mining: Mining) -> None:
-    """Write the suggestions that are left into a copy of the label system."""
+    """Write the suggestions that are left into a label system that extends the one they were found for."""
     config = mining.config
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
