@@ -65,7 +65,8 @@ def mine(mining: Mining) -> None:
         if (other := read_taxonomy(name)).name != data.taxonomy.name:
             findings = beside(findings, data.taxonomy, other)
     facts = {
-        "data": f"{mining.name}, {len(data.train_rows):,} photos that train",
+        "data": str(mining.name),
+        "photos": f"{len(data.train_rows):,}, those that train",
         "label system": f"{data.taxonomy.name} {data.taxonomy.fingerprint}",
         "annotations": data.catalog.fingerprint,
         "command": mining.command,
@@ -79,10 +80,11 @@ def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: 
     folder = mining.folder / str(mining.name)
     folder.mkdir(parents=True, exist_ok=True)
     graph = drawn(findings, data.taxonomy)
+    names = {label.id: label.names.get("en", label.id) for label in data.taxonomy.labels}
     write_findings(folder / "relations.csv", findings)
     write_text(folder / "relations.yaml", suggestions(findings, facts=facts))
     write_text(folder / "graph.svg", graph_svg(graph))
-    write_page(folder / "relations.html", findings, graph, facts=facts)
+    write_page(folder / "relations.html", findings, graph, names=names, facts=facts)
     mining.console.print(*relations_table(findings, shown=mining.config.shown))
     for what, name in (("page", "html"), ("table", "csv"), ("to review", "yaml")):
         mining.say(f"{what:10}{folder / f'relations.{name}'}")
