@@ -95,6 +95,22 @@ def test_one_photo_with_both_is_reason_enough_not_to_put_an_exclusion_forward():
     assert not any(finding.kind == "excludes" for finding in found(taxonomy, states).values())
 
 
+@pytest.mark.parametrize(("photos_of_each", "is_found"), [(75, False), (85, True)])
+def test_labels_exclude_each_other_where_fifteen_photos_with_both_were_to_be_expected(photos_of_each, is_found):
+    # Of 400 photos 14 and 18 by chance: of none seen the upper bound is 3.0, a fifth of 15.
+    taxonomy = system("indoor", "snow")
+    counts = {"indoor": photos_of_each, "snow": photos_of_each, "": 400 - 2 * photos_of_each}
+    relations = found(taxonomy, photos(taxonomy.ids, counts))
+    assert (("excludes", "indoor", "snow") in relations) == is_found
+
+
+def test_labels_that_only_meet_often_are_mentioned_and_not_put_forward():
+    taxonomy = system("bear", "snow")
+    relations = found(taxonomy, photos(taxonomy.ids, {"bear snow": 40, "bear": 40, "snow": 40, "": 400}))
+    assert set(relations) == {("correlates", "bear", "snow")}
+    assert not relations["correlates", "bear", "snow"].is_suggested
+
+
 def test_two_labels_that_imply_each_other_are_perhaps_one():
     taxonomy = system("iguana", "marine", "lizard")
     states = photos(taxonomy.ids, {"iguana marine lizard": 50, "lizard": 60, "": 300})
