@@ -49,7 +49,9 @@ def write(mining: Mining) -> None:
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
     grown = write_grown(config.data.taxonomy, target, additions)
-    mining.say(f"{len(additions)} relations more; label system {target}, {len(grown)} labels")
+    mining.say(
+        f"{len(additions)} more relation{'s' if len(additions) > 1 else ''}; label system {target}, {len(grown)} labels"
+    )
     if config.data.source._target_ == f"{Prepared.__module__}.{Prepared.__qualname__}":
         mining.say(f"read the sources by it first:  python -m tagger.prepare data={mining.name} data.taxonomy={target}")
     words = f"+experiment=baseline data={mining.name} data.taxonomy={target} rules=taxonomy"
