@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from scipy.sparse import csr_array
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 from tagger.mining.opened import Mining
-from tagger.mining.relations.suggestions import read_suggestions
+from tagger.mining.relations.accepted import read_suggestions
 from tagger.mining.steps import relations
 from tagger.studies.composing import composed, composing
 
@@ -73,6 +74,19 @@ def test_only_photos_that_train_are_looked_at_and_near_duplicates_count_once():
     assert pairs is said
     # Two frames of one scene, and another one; photos 5 and 6 validate and test.
     assert (pairs.both[0, 1], pairs.only[0, 1], pairs.photos[0, 1]) == (2, 1, 4)
+
+
+def test_what_validation_and_test_photos_show_changes_nothing():
+    data = relations.as_said(mining("data.source.photos=100", "data.source.size=32"))
+    before = relations.counted(data)
+    others = np.setdiff1d(np.arange(len(data.catalog.photos)), data.train_rows)
+    assert len(others) >= 15
+    changed = data.catalog.states.tolil()
+    changed[others] = 1
+    data.catalog = replace(data.catalog, states=csr_array(changed))
+    for one, other in zip(before, relations.counted(data), strict=True):
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
 
 
 def test_what_the_label_system_has_filled_in_confirms_nothing():

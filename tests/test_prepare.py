@@ -187,7 +187,7 @@ def test_a_changed_taxonomy_asks_to_prepare_again(prepare: Prepare) -> None:
     taxonomy = prepare.root / "pets.yaml"  # type: ignore[attr-defined]
     taxonomy.write_text(PETS + "  - {id: horse, parents: [animal], sources: {theirs: [Pferd]}}\n")
     refused = prepare("logger=csv", verb="train")
-    assert "run python -m tagger.prepare again" in " ".join(refused.stderr.split())
+    assert "run python -m tagger.prepare with the same data" in " ".join(refused.stderr.split())
     done = prepare()
     assert done.returncode == 0, done.stderr
     assert "Pferd" not in done.stdout

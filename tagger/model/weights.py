@@ -2,12 +2,18 @@
 
 import hashlib
 import importlib
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import timm
 import torch
 import torchvision
+from huggingface_hub import constants
 from torch import Tensor, nn
 
 from tagger.errors import UserError
@@ -89,9 +95,31 @@ def _torchvision_backbone(name: str, *, pretrained: bool) -> tuple[nn.Module, in
 
 
 def _timm_backbone(name: str, *, pretrained: bool) -> tuple[nn.Module, int]:
-    model: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
+    with _without_waiting():
+        model: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
     # Some, such as MobileNet, have a layer between the pooled features and what a head gets.
     return model, getattr(model, "head_hidden_size", None) or model.num_features
+
+
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """Let the hub's client look only among what it has kept where the hub has no address: it asks for a minute else."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _has_address(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _has_address(url: str) -> bool:
+    """Return whether a host has an address here; of a proxy only the proxy knows."""
+    if getproxies():
+        return True
+    try:
+        return bool(socket.getaddrinfo(urlsplit(url).hostname, None))
+    except OSError:
+        return False
 
 
 def wheel_state(name: str) -> dict[str, Tensor]:

@@ -184,7 +184,7 @@ def file_line(name: str, path: Path) -> Text:
 
 
 def export_command(run_folder: Path) -> str:
-    """Return the command that delivers the run, as it can be typed where the run was started.
+    """Return the command that delivers the run, as it can be typed where the run was started; it replaces no bundle.
 
     Example:
         >>> export_command(Path("runs/my run"))
@@ -193,7 +193,9 @@ def export_command(run_folder: Path) -> str:
     checkpoint = run_folder / "checkpoints" / "best.ckpt"
     if checkpoint.is_relative_to(Path.cwd()):
         checkpoint = checkpoint.relative_to(Path.cwd())
-    return shlex.join(["python", "-m", "tagger.export", f"checkpoint={checkpoint}", "bundle=album.tagger"])
+    # The bundle that is there may be the one that this run extends or learnt from.
+    name = run_folder.parent.name if Path("album.tagger").exists() else "album"
+    return shlex.join(["python", "-m", "tagger.export", f"checkpoint={checkpoint}", f"bundle={name}.tagger"])
 
 
 def number(value: float | None) -> str:

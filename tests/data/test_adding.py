@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from tagger.data.taxonomy import Label, read_taxonomy
 from tagger.data.taxonomy.adding import with_label
-from tagger.data.taxonomy.growing import write_checked
+from tagger.data.taxonomy.writing import write_checked
 from tagger.errors import UserError
 
 BEACH = Label("scene.beach", {"en": "beach, sandy"}, parents=("scene",), definition='Sand: "a lot" # of it')
 
 BEGINNINGS = [
+    "labels:\n",
+    "name: mine\nlabels:  # none yet\nleft_out: {}\n",
     "labels: [scene]\n",
     "labels: []  # none yet\n",
     "labels: [scene, {id: sea}]",
@@ -34,7 +36,7 @@ def test_the_label_comes_last_and_all_else_is_as_it_was(text: str):
     grown = with_label(text, BEACH, remark="found in July\nlabels: [injected]")
     before, after = yaml.safe_load(text), yaml.safe_load(grown)
     *others, added = after["labels"]
-    assert others == before["labels"]
+    assert others == (before["labels"] or [])
     assert {key: after[key] for key in after if key != "labels"} == {
         key: before[key] for key in before if key != "labels"
     }

@@ -1,6 +1,7 @@
 """Which relations are found, what the label system says of them, and what of it is put forward."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,22 @@ def test_one_photo_with_both_is_reason_enough_not_to_put_an_exclusion_forward():
     assert not any(finding.kind == "excludes" for finding in found(taxonomy, states).values())
 
 
+@pytest.mark.parametrize(("photos_of_each", "is_found"), [(75, False), (85, True)])
+def test_labels_exclude_each_other_where_fifteen_photos_with_both_were_to_be_expected(photos_of_each, is_found):
+    # Of 400 photos 14 and 18 by chance: of none seen the upper bound is 3.0, a fifth of 15.
+    taxonomy = system("indoor", "snow")
+    counts = {"indoor": photos_of_each, "snow": photos_of_each, "": 400 - 2 * photos_of_each}
+    relations = found(taxonomy, photos(taxonomy.ids, counts))
+    assert (("excludes", "indoor", "snow") in relations) == is_found
+
+
+def test_labels_that_only_meet_often_are_mentioned_and_not_put_forward():
+    taxonomy = system("bear", "snow")
+    relations = found(taxonomy, photos(taxonomy.ids, {"bear snow": 40, "bear": 40, "snow": 40, "": 400}))
+    assert set(relations) == {("correlates", "bear", "snow")}
+    assert not relations["correlates", "bear", "snow"].is_suggested
+
+
 def test_two_labels_that_imply_each_other_are_perhaps_one():
     taxonomy = system("iguana", "marine", "lizard")
     states = photos(taxonomy.ids, {"iguana marine lizard": 50, "lizard": 60, "": 300})
@@ -164,6 +181,16 @@ def test_chance_is_found_no_more_often_than_is_asked():
     assert not found(taxonomy, states, criteria=Criteria(correlation=0.01))
 
 
+def test_rare_labels_that_happen_to_meet_often_enough_are_still_chance():
+    rng = np.random.default_rng(1)
+    taxonomy = system(*(f"l{number}" for number in range(60)))
+    states = np.where(rng.random((2000, 60)) < 0.04, 1, -1).astype(np.int8)
+    # By chance 3 photos have both; of 1,770 pairs some reach 8, which looks like more among themselves.
+    counts = count_pairs(csr_array(states), unknown=0)
+    assert (np.triu(counts.both, 1) >= 8).sum() > 20
+    assert not found(taxonomy, states, criteria=Criteria(support=8, correlation=0.01))
+
+
 def test_another_label_system_is_asked_by_what_its_labels_are_called_there():
     ours = Taxonomy(
         "mine",
@@ -185,6 +212,10 @@ def test_another_label_system_is_asked_by_what_its_labels_are_called_there():
     counts = {"human.man human boats unheard": 40, "human boats unheard": 40, "boats unheard": 40, "": 300}
     relations = list(found(ours, photos(ours.ids, counts)).values())
     said = {(f.label, f.other): f.elsewhere for f in beside(relations, ours, theirs)}
+    apart = [replace(f, kind="excludes") for f in relations]
+    of_exclusions = {(f.label, f.other): f.elsewhere for f in beside(apart, ours, theirs)}
+    assert of_exclusions["human.man", "human"] == "oi: contradicting"
+    assert of_exclusions["human", "boats"] == "", "it states no exclusions at all"
     assert said["human.man", "human"] == "oi: known"
     assert said["human", "boats"] == "oi: new"
     assert said["human.man", "unheard"] == ""

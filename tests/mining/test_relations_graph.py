@@ -75,13 +75,14 @@ def test_the_picture_is_an_svg_of_its_own_in_which_names_are_only_names(findings
 
 
 def test_without_relations_there_is_a_page_without_a_picture(tmp_path: Path, taxonomy: Taxonomy):
-    write_page(tmp_path / "page.html", [], drawn([], taxonomy), facts={"data": "mine"})
+    write_page(tmp_path / "page.html", [], drawn([], taxonomy), names={}, facts={"data": "mine"})
     assert "No relation was found" in (tmp_path / "page.html").read_text()
 
 
 @pytest.fixture
 def page(findings: list[Finding], taxonomy: Taxonomy, tmp_path: Path, browser: Any) -> Iterator[Any]:
-    write_page(tmp_path / "page.html", findings, drawn(findings, taxonomy), facts={"data": "mine"})
+    names = {label.id: label.names["en"] for label in taxonomy.labels}
+    write_page(tmp_path / "page.html", findings, drawn(findings, taxonomy), names=names, facts={"data": "mine"})
     page = browser.new_page(viewport={"width": 390, "height": 800})
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text))
@@ -113,6 +114,8 @@ def test_a_label_shows_its_own_relations_and_the_table_follows(page: Any):
     assert rows() == everything
     page.get_by_label("exclusions").uncheck()
     assert "snow ⊥ sand" not in rows()
+    page.locator("#search").fill("动物")
+    assert rows() and all("animal" in row for row in rows())
     page.locator("#search").fill("poodle")
     assert rows() and all("poodle" in row for row in rows())
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,8 +1,11 @@
+import socket
+import time
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 
 from tagger.model import weights
 from tagger.model.network import Network
@@ -72,6 +75,21 @@ def test_a_hub_that_does_not_answer_says_what_to_do_instead(name: str, monkeypat
     monkeypatch.setattr("torchvision.models.get_model", refuse)
     with pytest.raises(WeightsError, match=r"no route to host.*network.weights=<file.pth>.*network=lite0"):
         build_backbone(name, weights="hub")
+
+
+def test_a_hub_without_an_address_is_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror("Name or service not known")
+
+    def sleep(seconds: float) -> None:
+        raise AssertionError(f"waited {seconds} s")
+
+    monkeypatch.setattr(weights, "getproxies", dict)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(WeightsError, match=r"gave no weights for 'mobilenetv3_small_100'.*network.weights=null"):
+        build_backbone("mobilenetv3_small_100", weights="hub")
+    assert not constants.HF_HUB_OFFLINE
 
 
 def test_every_label_starts_from_the_prior_score() -> None:

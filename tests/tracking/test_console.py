@@ -4,9 +4,10 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from tagger.tracking.console import print_closing
+from tagger.tracking.console import export_command, print_closing
 from tagger.tracking.label_result import LabelResult
 
 LABEL = LabelResult(
@@ -52,6 +53,16 @@ def test_it_shows_the_headline_the_groups_the_verdicts_and_the_files():
     assert str(Path("runs/v1.0/report.html")) in text
     assert str(Path("runs/v1.0/labels.csv")) in text
     assert "deliver  python -m tagger.export checkpoint=runs/v1.0/checkpoints/best.ckpt" in text
+
+
+def test_the_command_that_delivers_a_run_replaces_no_bundle_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "extend" / "1"
+    assert export_command(run).endswith("checkpoint=runs/extend/1/checkpoints/best.ckpt bundle=album.tagger")
+    Path("album.tagger").touch()
+    assert export_command(run).endswith("bundle=extend.tagger")
 
 
 def test_it_shows_the_best_and_the_worst_labels_only():

@@ -44,9 +44,12 @@ class Prepared:
             )
         made = store.manifest.taxonomy
         if made["fingerprint"] != taxonomy.fingerprint:
+            is_same = made["name"] == taxonomy.name
+            by = f"an earlier {taxonomy.name!r}" if is_same else f"{made['name']!r}, not {taxonomy.name!r}"
             raise SourceError(
-                f"the catalog in {store.folder} was prepared with another version of the taxonomy {made['name']!r}; "
-                f"run python -m tagger.prepare again: it adds what {taxonomy.name!r} now says"
+                f"the catalog in {store.folder} was prepared with the label system {by}: run python -m tagger.prepare "
+                "with the same data=… and data.taxonomy=…; it adds what the label system says, and every photo keeps "
+                "its fold"
             )
         return view(store, taxonomy, roots=self._roots(store), complete=self.complete)
 

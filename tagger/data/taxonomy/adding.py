@@ -3,7 +3,7 @@
 import yaml
 
 from tagger.data.taxonomy.label_system import Label
-from tagger.data.taxonomy.relating import as_word, end_of_line, value_of
+from tagger.data.taxonomy.writing import as_word
 from tagger.pages.visible import visible
 
 
@@ -27,15 +27,19 @@ def with_label(text: str, label: Label, *, remark: str = "") -> str:
         <BLANKLINE>
     """
     # Not libyaml: its marks count otherwise where characters are long.
-    labels = value_of(yaml.compose(text, Loader=yaml.SafeLoader), "labels")
-    if labels.flow_style:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    (labels,) = (value for key, value in root.value if key.value == "labels")
+    if isinstance(labels, yaml.ScalarNode):
+        # Nothing is listed yet.
+        place, indent = _end_of_line(text, labels), "  "
+    elif labels.flow_style:
         place = labels.end_mark.index - 1
         added = f"{', ' if labels.value else ''}{{{', '.join(_keys(label))}}}"
         return text[:place] + added + text[place:]
-    indent = " " * labels.start_mark.column
+    else:
+        place, indent = _end_of_line(text, _last(labels)), " " * labels.start_mark.column
     lines = [f"# {visible(remark)}"] if remark else []
     lines += [f"{'  ' if number else '- '}{key}" for number, key in enumerate(_keys(label))]
-    place = end_of_line(text, _last(labels))
     return text[:place] + "".join(f"\n{indent}{line}" for line in lines) + text[place:]
 
 
@@ -55,3 +59,10 @@ def _last(node: yaml.Node) -> yaml.Node:
         last = node.value[-1]
         node = last[1] if isinstance(node, yaml.MappingNode) else last
     return node
+
+
+def _end_of_line(text: str, node: yaml.Node) -> int:
+    """Return where the line ends on which a node ends."""
+    # What is written as a block of lines ends behind its last one.
+    end = text.find("\n", len(text[: node.end_mark.index].rstrip("\n")))
+    return len(text) if end < 0 else end

@@ -17,9 +17,11 @@
       corel5k:
         - {reason: says how a photo was taken, names: [close-up]}
 
-A plain word in place of a mapping is a label without relations.
+A plain word in place of a mapping is a label without relations. `extends: album` makes it a file of what is there
+beyond another label system: see `tagger.data.taxonomy.growing`.
 """
 
+import difflib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +30,14 @@ from typing import Any, NamedTuple
 import yaml
 
 from tagger.data.taxonomy.checks import Mistake, mistakes
+from tagger.data.taxonomy.growing import Fields, Stated, grown
 from tagger.data.taxonomy.label_system import Label, Taxonomy, TaxonomyError
 
 FOLDER = Path(__file__).parents[3] / "conf" / "taxonomy"
 
 LISTS = ("parents", "implies", "excludes", "aliases")
 MAPS = ("sources", "exact")
-ROOT = ("name", "labels", "shared", "left_out")
+ROOT = ("name", "extends", "labels", "shared", "left_out")
 
 # libyaml reads 600 labels in a tenth of the time.
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -47,11 +50,6 @@ class Entry(NamedTuple):
     line: int
 
 
-def taxonomy_file(name: str) -> Path:
-    """Return where a label system lies: ``conf/taxonomy/<name>.yaml``, or the YAML file that ``name`` is a path of."""
-    return Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-
-
 def read_taxonomy(name: str) -> Taxonomy:
     """Read ``conf/taxonomy/<name>.yaml``, or the YAML file that ``name`` is a path of.
 
@@ -62,26 +60,80 @@ def read_taxonomy(name: str) -> Taxonomy:
         >>> read_taxonomy("voc").ids[:2]
         ('aeroplane', 'bicycle')
     """
-    path = taxonomy_file(name)
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-        raise TaxonomyError(
-            f"no taxonomy {name!r}: {path} does not exist; known are {known}, or give a path to a .yaml"
-        )
-    content = path.read_bytes()
+    path = _path(name, Path())
+    return parse_taxonomy(path.read_bytes(), path)
+
+
+def parse_taxonomy(content: bytes, path: Path) -> Taxonomy:
+    """Return the label system that a file of this content is.
+
+    Args:
+        content: YAML in UTF-8.
+        path: Of the file, which need not be there: messages name it, and what it extends is looked for beside it.
+
+    Raises:
+        TaxonomyError: If it has mistakes; all are listed.
+    """
+    stated = _stated(content, path, ())
+    reasons = {key: {name: reason for name, (reason, _) in names.items()} for key, names in stated.left_out.items()}
+    labels = tuple(_label(fields) for fields, _ in stated.labels)
+    return Taxonomy(stated.name, labels, reasons, stated.fingerprint)
+
+
+def _path(name: str, folder: Path) -> Path:
+    """Return the file of a label system; a path begins at the folder."""
+    path = folder / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    here = [f"{name}.yaml"] if (folder / f"{name}.yaml").is_file() else difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {here[0]}?)" if here else ""
+    raise TaxonomyError(
+        f"no taxonomy {name!r}: {path} does not exist{hint}; known are {', '.join(known)}, or give the path of a "
+        ".yaml, in which 'extends: album' and the labels to add are enough"
+    )
+
+
+def _stated(content: bytes, path: Path, extending: tuple[Path, ...]) -> Stated:
+    """Return what a file states together with what it extends.
+
+    Args:
+        content: Of the file.
+        path: Of the file.
+        extending: Files that extend this one, the first one first.
+    """
     found: list[Mistake] = []
     root = _root(content, path, found)
-    entries = [Entry(_label(entry, found), entry.line) for entry in root["labels"].value]
-    labels = [Entry(entry.value, entry.line) for entry in entries if entry.value is not None]
-    shared = {key: set(names) for key, names in _plain(root.get("shared"), {}, found).items()}
-    left_out = _left_out(root.get("left_out"), found)
-    found += mistakes([(entry.value, entry.line) for entry in labels], shared, left_out)
+    entries = [Entry(_fields(entry, found), entry.line) for entry in root["labels"].value]
+    stated = Stated(
+        root["name"].value if "name" in root else path.stem,
+        [(entry.value, entry.line) for entry in entries if entry.value is not None],
+        {key: set(names) for key, names in _lists(root.get("shared"), found).items()},
+        _left_out(root.get("left_out"), found),
+        hashlib.sha256(content).hexdigest()[:16],
+    )
+    if "extends" in root:
+        there = _extended(root["extends"], path, (*extending, path))
+        stated = grown(there, stated)
+    found += mistakes([(_label(fields), line) for fields, line in stated.labels], stated.shared, stated.left_out)
     if found:
         lines = [f"line {line}: {text}" if line else text for line, text in sorted(found)]
         raise TaxonomyError(f"{path}: {len(lines)} mistake{'s' if len(lines) > 1 else ''}\n  " + "\n  ".join(lines))
-    title = root["name"].value if "name" in root else path.stem
-    reasons = {key: {name: reason for name, (reason, _) in names.items()} for key, names in left_out.items()}
-    return Taxonomy(title, tuple(entry.value for entry in labels), reasons, hashlib.sha256(content).hexdigest()[:16])
+    return stated
+
+
+def _extended(entry: Entry, path: Path, extending: tuple[Path, ...]) -> Stated:
+    """Return what the label system states that a file extends."""
+    if not isinstance(entry.value, str):
+        raise TaxonomyError(f"{path}, line {entry.line}: extends: expected a name or a path, got {entry.value!r}")
+    try:
+        other = _path(entry.value, path.parent)
+    except TaxonomyError as error:
+        raise TaxonomyError(f"{path}, line {entry.line}: extends: {error}") from error
+    if other.resolve() in [file.resolve() for file in extending]:
+        chain = " -> ".join(str(file) for file in (*extending, other))
+        raise TaxonomyError(f"{path}, line {entry.line}: label systems extend each other in a circle: {chain}")
+    return _stated(other.read_bytes(), other, extending)
 
 
 def _root(content: bytes, path: Path, found: list[Mistake]) -> dict[str, Entry]:
@@ -102,11 +154,11 @@ def _root(content: bytes, path: Path, found: list[Mistake]) -> dict[str, Entry]:
     return {key: entry if key == "labels" else Entry(_value(entry.value), entry.line) for key, entry in root.items()}
 
 
-def _label(entry: Entry, found: list[Mistake]) -> Label | None:
-    """Return a label, or None and a mistake."""
+def _fields(entry: Entry, found: list[Mistake]) -> Fields | None:
+    """Return what is said of a label, or None and a mistake."""
     node = entry.value
     if isinstance(node, yaml.ScalarNode):
-        return Label(node.value, {"en": node.value})
+        return {"id": node.value}
     if not isinstance(node, yaml.MappingNode):
         found.append(Mistake(entry.line, f"expected a word or a mapping with an 'id', got {_value(node)!r}"))
         return None
@@ -117,14 +169,14 @@ def _label(entry: Entry, found: list[Mistake]) -> Label | None:
         return None
     strange = [key for key in keys if key not in Label.__dataclass_fields__]
     found += [Mistake(keys[key].line, f"label {id_!r}: unknown key {key!r}") for key in strange]
-    names = _plain(keys.get("names"), {"en": id_}, found)
-    sources, exact = (
-        {key: tuple(values) for key, values in _plain(keys.get(name), {}, found).items()} for name in MAPS
-    )
-    lists = {key: tuple(_words(keys[key], key, found)) for key in LISTS if key in keys}
-    return Label(
-        id_, names, definition=keys.get("definition", Entry("", 0)).value, sources=sources, exact=exact, **lists
-    )
+    fields: Fields = {key: keys[key].value for key in ("id", "definition") if key in keys}
+    fields |= {"names": _mapping(keys["names"], found)} if "names" in keys else {}
+    fields |= {key: tuple(_words(keys[key], key, found)) for key in LISTS if key in keys}
+    return fields | {key: _lists(keys[key], found) for key in MAPS if key in keys}
+
+
+def _label(fields: Fields) -> Label:
+    return Label(**{"names": {"en": fields["id"]}, **fields})
 
 
 def _items(node: yaml.MappingNode, found: list[Mistake]) -> Iterator[tuple[str, Entry]]:
@@ -137,17 +189,18 @@ def _items(node: yaml.MappingNode, found: list[Mistake]) -> Iterator[tuple[str, 
         yield key.value, Entry(value, _line(key))
 
 
-def _plain(entry: Entry | None, default: dict[str, Any], found: list[Mistake]) -> dict[str, Any]:
-    """Return a mapping of the file; lists in it are lists of words."""
+def _mapping(entry: Entry, found: list[Mistake]) -> dict[str, Any]:
+    if isinstance(entry.value, dict):
+        return entry.value
+    found.append(Mistake(entry.line, f"expected a mapping, got {entry.value!r}"))
+    return {}
+
+
+def _lists(entry: Entry | None, found: list[Mistake]) -> dict[str, tuple[str, ...]]:
+    """Return a mapping of lists of words."""
     if entry is None:
-        return default
-    if not isinstance(entry.value, dict):
-        found.append(Mistake(entry.line, f"expected a mapping, got {entry.value!r}"))
-        return default
-    return {
-        key: _words(Entry(value, entry.line), key, found) if isinstance(value, list) else value
-        for key, value in entry.value.items()
-    }
+        return {}
+    return {key: tuple(_words(Entry(value, entry.line), key, found)) for key, value in _mapping(entry, found).items()}
 
 
 def _words(entry: Entry, key: str, found: list[Mistake]) -> list[str]:

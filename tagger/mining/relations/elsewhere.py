@@ -71,5 +71,7 @@ def _said(finding: Finding, known: Known, ones: tuple[int, ...], twos: tuple[int
         return "contradicting" if (reverse & ~follows).any() or apart.any() else "new"
     related = bool((follows | reverse).any())
     if finding.kind == "excludes":
-        return "known" if apart.all() else "contradicting" if related else "new"
+        # Of a label system without exclusions it is no news that one is missing.
+        unstated = "new" if known.stated.any() else ""
+        return "known" if apart.all() else "contradicting" if related else unstated
     return "known" if related else "new"

@@ -1,7 +1,10 @@
 """One relation between two labels and what the annotations say of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
 
 Kind = Literal["implies", "excludes", "correlates"]
 """``implies`` is any implication: that something is a kind of something else is not to be seen in annotations."""
@@ -46,3 +49,33 @@ class Finding:
     """Why it contradicts, or is not suggested."""
     elsewhere: str = ""
     """What other label systems say, such as ``open_images: known``."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the label system states it, or it follows, and the annotations agree."""
+        return self.taxonomy == "known" and self.evidence == "holds" and self.kind != "correlates"
+
+    @property
+    def is_against(self) -> bool:
+        """Whether annotations and label system contradict each other."""
+        return self.taxonomy == "contradicting" or self.evidence == "fails"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is stated and the annotations do not tell."""
+        return self.evidence in ("little", "silent")
+
+
+class Tally(NamedTuple):
+    """How many relations there are of each standing."""
+
+    suggested: int
+    confirmed: int
+    against: int
+    open: int
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> "Tally":
+        """Count them."""
+        standing = [(f.is_suggested, f.is_confirmed, f.is_against, f.is_open) for f in findings]
+        return cls(*np.array(standing, dtype=bool).reshape(-1, 4).sum(axis=0).tolist())

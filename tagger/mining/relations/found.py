@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -32,12 +32,14 @@ class Measured:
 
     @classmethod
     def of(cls, pairs: Pairs, criteria: Criteria) -> "Measured":
-        """Measure every pair, and test those of which there is enough."""
+        """Measure every pair and test it."""
         p = chance(pairs.both, pairs.expected, pairs.variance)
-        tested = np.triu(np.maximum(pairs.both, pairs.expected) >= criteria.support, 1)
+        # Those of which there is too little count too, as showing nothing: that a pair has enough is partly chance.
+        tested = np.triu(pairs.variance > 0, 1)
+        enough = np.maximum(pairs.both, pairs.expected) >= criteria.support
         stands = np.zeros_like(tested)
         if tested.any():
-            stands[tested] = false_discovery_control(p[tested]) <= criteria.chance
+            stands[tested] = false_discovery_control(np.where(enough, p, 1.0)[tested]) <= criteria.chance
         return cls(
             pairs,
             criteria,
@@ -121,7 +123,7 @@ class Measured:
 
 
 def find_relations(pairs: Pairs, said: Pairs, taxonomy: Taxonomy, criteria: Criteria) -> list[Finding]:
-    """Return the relations that the annotations suggest and those that the label system states, the surest first.
+    """Return the relations that the annotations suggest and those that the label system states, by kind, surest first.
 
     Args:
         pairs: Counts of the annotations, without what the label system itself has filled in.
@@ -137,7 +139,8 @@ def find_relations(pairs: Pairs, said: Pairs, taxonomy: Taxonomy, criteria: Crit
         if (kind, label, other) not in found:
             measured, one, two = sure if kind == "excludes" else weighed, taxonomy.column[label], taxonomy.column[other]
             found[kind, label, other] = measured.finding(kind, one, two, Verdict("known"), taxonomy.ids)
-    ordered = sorted(found.values(), key=lambda finding: (-_sureness(finding), finding.label, finding.other))
+    kinds = get_args(Kind)
+    ordered = sorted(found.values(), key=lambda f: (kinds.index(f.kind), -_sureness(f), f.label, f.other))
     return suggested([_with_common_names(finding, taxonomy) for finding in ordered], known)
 
 
@@ -183,8 +186,8 @@ def suggested(findings: Sequence[Finding], known: Known) -> list[Finding]:
     """Mark what is put forward: new, as a whole free of contradictions, and without what follows from the rest.
 
     Args:
-        findings: The surest first: of two that cannot be together the first one is taken. One with a note is not put
-            forward: what a source says by one word for both labels is no discovery.
+        findings: The surest of a kind first: of two that cannot be together the first one is taken. One with a note is
+            not put forward: what a source says by one word for both labels is no discovery.
         known: What the label system states.
     """
     column = {id_: number for number, id_ in enumerate(known.ids)}

@@ -4,28 +4,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tagger.atomic import write_text
-from tagger.mining.relations.finding import Finding
+from tagger.mining.relations.finding import Finding, Tally
 from tagger.mining.relations.graph import Graph
 from tagger.pages.template import page_template
 
 
-def write_page(path: Path, findings: Sequence[Finding], graph: Graph, *, facts: Mapping[str, str]) -> None:
+def write_page(
+    path: Path, findings: Sequence[Finding], graph: Graph, *, names: Mapping[str, str], facts: Mapping[str, str]
+) -> None:
     """Write the page: one file that loads nothing.
 
     Args:
         path: Of the HTML file.
         findings: In the order of the table.
         graph: The picture.
+        names: What every label is called; labels are found by it as well.
         facts: Shown at the top, by name.
     """
     node = {node.label: number for number, node in enumerate(graph.nodes)}
-    counts = {
-        "suggested": sum(finding.is_suggested for finding in findings),
-        "known": sum(finding.taxonomy == "known" and finding.evidence == "holds" for finding in findings),
-        "against": sum(finding.taxonomy == "contradicting" or finding.evidence == "fails" for finding in findings),
-        "little": sum(finding.evidence in ("little", "silent") for finding in findings),
-    }
     page = page_template(Path(__file__).with_name("relations.html")).render(
-        findings=findings, graph=graph, node=node, facts=facts, counts=counts
+        findings=findings, graph=graph, node=node, names=names, facts=facts, tally=Tally.of(findings)
     )
     write_text(path, page)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tagger.atomic import write_text
-from tagger.mining.relations.finding import Finding
+from tagger.mining.relations.finding import Finding, Tally
 from tagger.pages.template import figure
 from tagger.pages.visible import visible
 from tagger.tracking.labels_csv import written
@@ -34,16 +34,16 @@ def write_findings(path: Path, findings: Sequence[Finding]) -> None:
 
 def relations_table(findings: Sequence[Finding], *, shown: int) -> list[RenderableType]:
     """Return how many there are of each standing, and the first of those that want a look: new ones, contradictions."""
-    wanted = [finding for finding in findings if finding.is_suggested or _is_against(finding)]
-    stated = [finding for finding in findings if finding.taxonomy == "known" and finding.kind != "correlates"]
+    wanted = [finding for finding in findings if finding.is_suggested or finding.is_against]
+    tally = Tally.of(findings)
     counts = [
-        f"{sum(finding.is_suggested for finding in findings)} suggested",
-        f"{sum(finding.evidence == 'holds' for finding in stated)} known and confirmed",
-        f"{sum(_is_against(finding) for finding in findings)} against the label system",
-        f"{sum(finding.evidence in ('little', 'silent') for finding in stated)} stated, too little seen",
+        f"{tally.suggested} suggested",
+        f"{tally.confirmed} known and confirmed",
+        f"{tally.against} against the label system",
+        f"{tally.open} stated, too little seen",
     ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("relation", overflow="fold", min_width=18)
+    table.add_column("relation", overflow="fold", min_width=22)
     table.add_column("label system", no_wrap=True)
     for column in ("photos", "of", "at least", "lift"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -52,7 +52,7 @@ def relations_table(findings: Sequence[Finding], *, shown: int) -> list[Renderab
         against = finding.taxonomy == "known"
         note = "; ".join(filter(None, ["annotations say otherwise" if against else finding.note, finding.elsewhere]))
         table.add_row(
-            Text(visible(f"{finding.label} {SIGNS[finding.kind]} {finding.other}")),
+            Text(f"{visible(finding.label)}\n{SIGNS[finding.kind]} {visible(finding.other)}"),
             Text(finding.taxonomy, style="red" if against else COLOURS[finding.taxonomy]),
             figure(finding.together, 0),
             figure(finding.photos, 0),
@@ -64,7 +64,3 @@ def relations_table(findings: Sequence[Finding], *, shown: int) -> list[Renderab
         table.caption = f"the first {shown} of {len(wanted)}"
     # Not Table.title: it is as wide as the table, and would be broken.
     return [Text(", ".join(counts)), table] if wanted else [Text(", ".join(counts))]
-
-
-def _is_against(finding: Finding) -> bool:
-    return finding.taxonomy == "contradicting" or finding.evidence == "fails"

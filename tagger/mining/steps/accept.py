@@ -4,8 +4,7 @@ from pathlib import Path
 
 from tagger.data.taxonomy import Label, read_taxonomy
 from tagger.data.taxonomy.adding import with_label
-from tagger.data.taxonomy.file import taxonomy_file
-from tagger.data.taxonomy.growing import write_checked
+from tagger.data.taxonomy.writing import beginning, write_checked
 from tagger.errors import UserError
 from tagger.mining.clusters.table import read_photos
 from tagger.mining.opened import Mining
@@ -56,7 +55,8 @@ def grown(mining: Mining, photos: int) -> str:
         raise UserError(f"label={label}: {taxonomy.name} has no such label; to=<a new label system>.yaml writes one")
     stub = Label(label, {"en": _called(label)}, parents=tuple(config.parents), definition=config.definition)
     remark = f"From {photos:,} photos that look alike, cluster {config.cluster} of {config.pool}."
-    text = with_label(taxonomy_file(source).read_text(encoding="utf-8"), stub, remark=remark)
+    text = target.read_text(encoding="utf-8") if target.exists() else beginning(source, target)
+    text = with_label(text, stub, remark=remark)
     written = write_checked(target, text)
     mining.say(f"label     {label} written into {target}, now {len(written):,} labels")
     if not stub.definition:

@@ -15,6 +15,7 @@ from tagger.data.replication import Replication
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
 from tagger.mining.opened import Mining
+from tagger.mining.relations.accepted import read_suggestions, write_grown
 from tagger.mining.relations.criteria import Criteria
 from tagger.mining.relations.elsewhere import beside
 from tagger.mining.relations.finding import Finding
@@ -22,7 +23,7 @@ from tagger.mining.relations.found import find_relations
 from tagger.mining.relations.graph import drawn, graph_svg
 from tagger.mining.relations.page import write_page
 from tagger.mining.relations.pairs import Pairs, count_pairs
-from tagger.mining.relations.suggestions import read_suggestions, suggestions, write_grown
+from tagger.mining.relations.suggestions import suggestions
 from tagger.mining.relations.table import relations_table, write_findings
 from tagger.tracking.run_folder import commit_of_code
 
@@ -43,12 +44,14 @@ def run(mining: Mining) -> None:
 
 
 def write(mining: Mining) -> None:
-    """Write the suggestions that are left into a copy of the label system."""
+    """Write the suggestions that are left into a label system that extends the one they were found for."""
     config = mining.config
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
     grown = write_grown(config.data.taxonomy, target, additions)
-    mining.say(f"{len(additions)} relations more; label system {target}, {len(grown)} labels")
+    mining.say(
+        f"{len(additions)} more relation{'s' if len(additions) > 1 else ''}; label system {target}, {len(grown)} labels"
+    )
     if config.data.source._target_ == f"{Prepared.__module__}.{Prepared.__qualname__}":
         mining.say(f"read the sources by it first:  python -m tagger.prepare data={mining.name} data.taxonomy={target}")
     words = f"+experiment=baseline data={mining.name} data.taxonomy={target} rules=taxonomy"
@@ -64,7 +67,8 @@ def mine(mining: Mining) -> None:
         if (other := read_taxonomy(name)).name != data.taxonomy.name:
             findings = beside(findings, data.taxonomy, other)
     facts = {
-        "data": f"{mining.name}, {len(data.train_rows):,} photos that train",
+        "data": str(mining.name),
+        "photos": f"{len(data.train_rows):,}, those that train",
         "label system": f"{data.taxonomy.name} {data.taxonomy.fingerprint}",
         "annotations": data.catalog.fingerprint,
         "command": mining.command,
@@ -78,10 +82,11 @@ def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: 
     folder = mining.folder / str(mining.name)
     folder.mkdir(parents=True, exist_ok=True)
     graph = drawn(findings, data.taxonomy)
+    names = {label.id: label.names.get("en", label.id) for label in data.taxonomy.labels}
     write_findings(folder / "relations.csv", findings)
     write_text(folder / "relations.yaml", suggestions(findings, facts=facts))
     write_text(folder / "graph.svg", graph_svg(graph))
-    write_page(folder / "relations.html", findings, graph, facts=facts)
+    write_page(folder / "relations.html", findings, graph, names=names, facts=facts)
     mining.console.print(*relations_table(findings, shown=mining.config.shown))
     for what, name in (("page", "html"), ("table", "csv"), ("to review", "yaml")):
         mining.say(f"{what:10}{folder / f'relations.{name}'}")
