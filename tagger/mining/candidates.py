@@ -19,7 +19,7 @@ from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.catalog.reading import of_source
 from tagger.data.inspection import inspect
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped, Source
+from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, Source
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import UNKNOWN, Unknown
 from tagger.data.storage import is_url
@@ -178,6 +178,7 @@ class PoolPhotos:
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = field(default="train", init=False)
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos."""
@@ -194,6 +195,7 @@ class Opinions:
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = field(default="train", init=False)
 
     @property
     def root(self) -> str:

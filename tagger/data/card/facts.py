@@ -20,6 +20,7 @@ from tagger.data.card.twins import Groups, Shared, groups_of, shared_photos
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, CatalogStore
 from tagger.data.catalog.reading import codes, visible
 from tagger.data.catalog.store import Batch
+from tagger.data.sources.source import Folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, unknown_weight
 from tagger.data.storage import location
 from tagger.data.taxonomy import Taxonomy
@@ -37,6 +38,7 @@ class SourceFacts:
     vocabulary: str
     exhaustive: bool
     unknown: Unknown
+    folds: Folds
     statements: dict[str, int]
     """Statements that count, by kind: present, absent, unknown, opinion."""
     report: SourceReport | None
@@ -229,6 +231,8 @@ def _sources(store: CatalogStore, names: list[str], assembly: Assembly) -> list[
             vocabulary=settings["vocabulary"],
             exhaustive=settings["exhaustive"],
             unknown=settings["unknown"],
+            # Catalogs that were prepared earlier do not say.
+            folds=settings.get("folds", "all"),
             statements={kind: counted[kind].get(name, 0) for kind in kinds},
             report=assembly.reports.get(name),
         )

@@ -20,7 +20,7 @@ from tagger.data.card.markdown import card_text
 from tagger.data.card.page import card_page
 from tagger.data.catalog import CatalogStore
 from tagger.data.inspection import inspect
-from tagger.data.sources.source import Chunk, Skipped
+from tagger.data.sources.source import Chunk, Folds, Skipped
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
 from tagger.data.taxonomy import Label, Taxonomy
@@ -51,6 +51,7 @@ class Told:
     vocabulary: str = ""
     exhaustive: bool = False
     unknown: Unknown = "negative"
+    folds: Folds = "all"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         skipped.add("a line <i>", HOSTILE, times=3)
