@@ -211,6 +211,8 @@ def _order(photo_id: pa.ChunkedArray) -> np.ndarray:
 def _sources(store: CatalogStore, names: list[str], assembly: Assembly) -> list[SourceFacts]:
     """Return the sources that have photos, and those that only speak about the photos of others."""
     annotations = visible(store, ["source", "value", "origin"])
+    # What people say has no source.
+    annotations = annotations.filter(annotations["source"].is_valid())
     words, source = codes(annotations["source"])
     origins, origin = codes(annotations["origin"])
     is_fact = np.isin(origin, [place for place, word in enumerate(origins) if word not in ("model", "product")])
