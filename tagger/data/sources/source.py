@@ -81,7 +81,7 @@ class Source(Protocol):
         """Folds that its photos are dealt into; ``train`` if they were chosen for their labels, as a search does.
 
         Figures and thresholds are about the data set's photos: where all that a search found are tested on, they are
-        about what searches find.
+        about what searches find. What such a source thinks of them becomes questions (tagger.cleaning.queue.searched).
         """
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
