@@ -58,6 +58,12 @@ class Added:
     """Candidates that need none: what they show is known, or people cannot say."""
     queue: Path
 
+    def said(self) -> Iterator[str]:
+        """Yield it in lines, for the terminal."""
+        known = f", {self.known:,} need none: people have decided, or what they show is known" if self.known else ""
+        yield f"catalog   {self.photos:,} photos added"
+        yield f"queue     {self.queue}: {self.asked:,} questions come first{known}"
+
 
 def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
     """Add found photos to a data set's catalog, and ask about them: before what the queue asks already.
