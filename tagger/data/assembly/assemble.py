@@ -14,6 +14,7 @@ from tagger.data.assembly.gather import Gathered, gather
 from tagger.data.assembly.grouping import deal_folds, group_photos
 from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, places, recognise
 from tagger.data.catalog.reading import codes, of_source, statements, visible
+from tagger.data.catalog.sightings import only_chosen
 from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
 from tagger.data.mapping import ORIGINS, Said, absences, names_without_label, subjects, to_labels
@@ -200,19 +201,9 @@ def _chosen(store: CatalogStore, sources: Mapping[str, Source], found: Recognise
     """Return which photos, old and new, are only in sources that chose them for their labels; boolean (photos,)."""
     columns = ["photo", "source"]
     sightings = [store.table("sightings", columns), found.sightings.select(columns)]
-    seen = pa.concat_tables(sightings).unify_dictionaries()
-    # Catalogs that were prepared earlier do not say.
-    folds = {name: settings.get("folds", "all") for name, settings in store.manifest.sources.items()}
-    folds |= {name: source.folds for name, source in sources.items()}
-    names, source = codes(seen["source"])
-    photo, chose = (
-        seen["photo"].to_numpy(),
-        np.array([folds[str(name)] == "train" for name in names], dtype=bool)[source],
-    )
-    result = np.zeros(store.manifest.rows["photos"] + len(found.photos), dtype=bool)
-    result[photo[chose]] = True
-    result[photo[~chose]] = False
-    return result
+    settings = {**store.manifest.sources, **{name: {"folds": source.folds} for name, source in sources.items()}}
+    photos = store.manifest.rows["photos"] + len(found.photos)
+    return only_chosen(pa.concat_tables(sightings).unify_dictionaries(), settings, photos=photos)
 
 
 def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str, *, chosen: np.ndarray) -> pa.Table:

@@ -19,9 +19,10 @@ from tagger.data.card.sheets import contact_sheets
 from tagger.data.card.twins import Groups, Shared, groups_of, shared_photos
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, CatalogStore
 from tagger.data.catalog.reading import codes, visible
+from tagger.data.catalog.sightings import silence
 from tagger.data.catalog.store import Batch
 from tagger.data.sources.source import Folds
-from tagger.data.states import ABSENT, PRESENT, Unknown, unknown_weight
+from tagger.data.states import ABSENT, PRESENT, Unknown
 from tagger.data.storage import location
 from tagger.data.taxonomy import Taxonomy
 from tagger.tags.metrics import Tiers, tiers
@@ -146,9 +147,8 @@ def facts_of(store: CatalogStore, taxonomy: Taxonomy, assembly: Assembly, *, thu
     photos = store.table("photos", ["photo_id", "source", "path", "fold", "group"])
     names, members = list(settings), _members(store, list(settings), photos=len(photos))
     states, fold, group = assembly.states, photos["fold"].to_numpy(), photos["group"].to_numpy()
-    silence = _silence(members, [unknown_weight(settings[name]["unknown"]) for name in names])
     source = codes(photos["source"])[1]
-    found = lifts(states, silence, source)
+    found = lifts(states, silence(store).astype(np.float64), source)
     balance = fold_balance(states, fold)
     train = balance.present.sum(axis=0) - balance.present[[TEST_FOLD, VALIDATION_FOLD]].sum(axis=0)
     unmapped, left_out = _names(assembly, taxonomy, {name: settings[name]["vocabulary"] for name in names})
@@ -191,14 +191,6 @@ def _members(store: CatalogStore, names: list[str], *, photos: int) -> csr_array
     words, code = codes(sightings["source"])
     source = np.array([names.index(str(word)) for word in words], dtype=np.int64)[code]
     return members_of(source, sets=len(names), photo=sightings["photo"].to_numpy(), photos=photos)
-
-
-def _silence(members: csr_array, weights: list[float]) -> np.ndarray:
-    """Return what an unknown label of every photo weighs: the least that any of its sources says, float64 (photos,)."""
-    result = np.ones(members.shape[1])
-    source, photo = members.nonzero()
-    np.minimum.at(result, photo, np.array(weights)[source])
-    return result
 
 
 def _order(photo_id: pa.ChunkedArray) -> np.ndarray:
