@@ -83,6 +83,7 @@ def write(store: CatalogStore, assembly: Assembly, prepared: Prepared, taxonomy:
             "vocabulary": source.vocabulary,
             "exhaustive": source.exhaustive,
             "unknown": source.unknown,
+            "folds": source.folds,
         }
         for name, source in prepared.sources.items()
     }

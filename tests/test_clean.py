@@ -1,5 +1,6 @@
 """The command as typed: a catalog, ten turns of which nine are there already, and which labels to clean."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -7,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from tagger.cleaning.queue.table import read_queue
 from tagger.cleaning.scoring.turns import turns_of
 from tagger.data.catalog import CatalogStore
+from tagger.data.catalog.store import TABLES
 from tagger.data.datamodule import PhotoData
 from tagger.studies.composing import composed, composing
 from tagger.studies.job import Job, jobs_of
@@ -88,6 +92,41 @@ def test_only_the_turn_that_is_missing_is_trained_and_the_labels_are_ranked(
     assert (tmp_path / "cleaning" / "folder" / "labels_to_clean.html").is_file()
     assert len((tmp_path / "cleaning" / "folder" / "labels_to_clean.csv").read_text().splitlines()) == 5
     the_queue_is_made(data, tmp_path)
+    what_searches_found_comes_first(data, tmp_path)
+
+
+def what_searches_found_comes_first(data: list[str], folder: Path):
+    """Greys that came after the scoring are asked about as green, within the budget."""
+    store = CatalogStore(folder / "catalogs" / "folder")
+    photos = store.manifest.rows["photos"]
+    (folder / "found").mkdir()
+    new = []
+    for number in range(9):
+        Image.effect_noise((160, 120), 90 + 10 * number).save(folder / "found" / f"{number}.png")
+        new.append({"photo_id": f"{number:032x}", "source": "pool", "path": f"{number}.png", "fold": 5})
+        new[-1] |= {"group": photos + number, "width": 160, "height": 120}
+    said = {"label": "green", "value": 1, "origin": "product", "source": "similar:green"}
+    opinions = [{"photo": photos + number, "score": number / 10, **said} for number in range(9)]
+    seen = [{"photo": photos + number, "source": "pool", "key": f"{number}.png"} for number in range(9)]
+    tables = {
+        name: pa.Table.from_pylist(own, schema=TABLES[name])
+        for name, own in (("photos", new), ("sightings", seen), ("annotations", opinions))
+    }
+    settings = {"root": str(folder / "found"), "vocabulary": "", "exhaustive": False, "unknown": "ignore"}
+    with store.locked():
+        sources = {name: {**settings, "folds": "train"} for name in ("pool", "similar:green")}
+        store.append({"found": tables}, sources=sources)
+    asked = clean("step=queue", "labels=all", "budget=12", "neighbours=false", *data, cwd=folder)
+    assert asked.returncode == 0, asked.stderr
+    queue = read_queue(folder / "cleaning" / "folder" / "queue.parquet").to_pylist()
+    # Of the six missing ones all; nothing is left of the nine for others of that kind than half of what remains.
+    assert [row["photo_id"] for row in queue[:6]] == [f"{number:032x}" for number in (8, 7, 6, 5, 4, 3)]
+    assert [row["kind"] for row in queue[6:]] == ["missing", "mistaken"] * 3
+    assert [row["rank"] for row in queue if row["kind"] == "missing"] == list(range(1, 10))
+    assert {row["score"] for row in queue[:6]} == {None}
+    auto = clean("step=queue", "below=50", "budget=3", *data, cwd=folder)
+    assert "Only what searches found is asked about: labels=auto: no label is dirty" in auto.stdout, auto.stderr
+    assert len(read_queue(folder / "cleaning" / "folder" / "queue.parquet")) == 3
 
 
 def the_queue_is_made(data: list[str], folder: Path):
@@ -116,6 +155,55 @@ def the_queue_is_made(data: list[str], folder: Path):
     strange = clean("step=queue", *data, "labels=[gray]", cwd=folder)
     assert strange.returncode == 1
     assert "has no label 'gray', did you mean 'grey'" in strange.stderr
+
+
+def test_what_a_search_found_is_asked_about_until_people_have_decided(colours: Callable[..., Path], tmp_path: Path):
+    root = colours(40)
+    data = ["data=folder", f"data.root={root}", "data.source.folder=colours", "data.workers=0"]
+    data += [f"data.taxonomy={root / 'colours.yaml'}"]
+    dice = np.random.default_rng(1)
+    (tmp_path / "pool").mkdir()
+    for number in range(6):
+        pixels = np.clip(np.array([200, 30, 30]) + dice.normal(0, 60, (6, 8, 1)), 0, 255).astype(np.uint8)
+        picture = Image.fromarray(pixels).resize((160, 120), Image.Resampling.BICUBIC)
+        picture.save(tmp_path / "pool" / f"{number}.png")
+    search = ["what=similar", "examples=pool/0.png", "pool=pool", "label=red", "n=5", "size=48", "workers=0", *data]
+    command = [sys.executable, "-m", "tagger.mine", *search]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert "5 questions come first" in found.stdout, found.stderr
+    store = CatalogStore(tmp_path / "catalogs" / "folder")
+    assert min(store.table("photos", ["fold"])["fold"].to_pylist()[-5:]) >= 2, "they train"
+
+    # Nothing was scored: the questions are made of what the catalog knows.
+    path = tmp_path / "cleaning" / "folder" / "queue.parquet"
+    before = read_queue(path)
+    path.unlink()
+    asked = clean("step=queue", "overlap=0", *data, cwd=tmp_path)
+    assert "Only what searches found is asked about: no out-of-fold scores" in asked.stdout, asked.stderr
+    assert read_queue(path).equals(before)
+    none = clean("step=queue", "kinds=[mistaken]", *data, cwd=tmp_path)
+    assert none.returncode == 1
+    assert "make them with python -m tagger.clean step=score" in none.stderr
+
+    assert clean("step=export", "to=csv", *data, cwd=tmp_path).returncode == 0
+    (table,) = (tmp_path / "cleaning" / "folder" / "tasks").glob("*.csv")
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, verdict in zip(rows, ["yes", "no", "unsure", "yes"], strict=False):
+        row["verdict"] = verdict
+    with (tmp_path / "answers.csv").open("w", encoding="utf-8", newline="") as file:
+        answers = csv.DictWriter(file, rows[0])
+        answers.writeheader()
+        answers.writerows(rows)
+    taken = clean("step=import", "from=answers.csv", "annotator=ann", *data, cwd=tmp_path)
+    assert taken.returncode == 0, taken.stderr
+    assert clean("step=queue", *data, cwd=tmp_path).returncode == 0
+    assert [f"t{task}" for task in read_queue(path)["task_id"].to_pylist()] == [rows[4]["task_id"]]
+    # What people said trains.
+    with composing():
+        now = build_data(composed("train", [*data, f"+data.catalog={store.folder}"]))
+    states = now.catalog.states[:, [now.taxonomy.column["red"]]].toarray().ravel()
+    assert sorted(states[now.train_rows[now.train_rows >= 40]].tolist()) == [-1, 0, 0, 1, 1]
 
 
 def test_a_step_that_is_not_there_is_named(tmp_path: Path):

@@ -112,7 +112,7 @@ def test_found_photos_become_questions_about_a_label(
     data = ["data=folder", f"data.root={root}", "data.source.folder=colours", "data.workers=0"]
     data += [f"data.taxonomy={root / 'colours.yaml'}", "label=red", "examples=reds", "pool=pool"]
     _, said = mine(*data, "n=4", name="folder")
-    assert "4 photos added" in said and "4 questions added" in said
+    assert "4 photos added" in said and "4 questions come first" in said
     queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
     assert [row["rank"] for row in queue] == [1, 2, 3, 4]
     assert {(row["label"], row["kind"], row["state"]) for row in queue} == {("red", "missing", 0)}
@@ -127,7 +127,7 @@ def test_found_photos_become_questions_about_a_label(
 
     # More of them: nothing comes twice, and the new ones come first.
     _, said = mine(*data, "n=6", name="folder")
-    assert "2 photos added" in said and "6 questions added" in said
+    assert "2 photos added" in said and "6 questions come first" in said
     assert store.manifest.rows["photos"] == 44, "as it was read"
     queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
     assert sorted(row["rank"] for row in queue) == [1, 2, 3, 4, 5, 6]
@@ -142,7 +142,7 @@ def test_found_photos_become_questions_about_a_label(
     with store.locked():
         store.append({"verdicts": {"annotations": pa.table(rows, schema=TABLES["annotations"])}})
     _, said = mine(*data, "n=6", name="folder")
-    assert "5 questions added, 1 need none: what they show is known" in said
+    assert "5 questions come first, 1 need none: people have decided, or what they show is known" in said
 
 
 @pytest.mark.parametrize(

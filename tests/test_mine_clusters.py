@@ -105,7 +105,7 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     said = mine("accept", "pool=pool", "cluster=1", stripes, *data, "to=grown.yaml", name="folder")
     assert "pattern.stripes written into grown.yaml, now 5 labels" in said
     assert "say in its definition what counts as it" in said
-    assert "12 photos added" in said and "12 questions added" in said
+    assert "12 photos added" in said and "12 questions come first" in said
     assert "step=export data=folder data.taxonomy=grown.yaml" in said
     assert (root / "colours.yaml").read_text() == before
     first, second, remark, *_ = Path("grown.yaml").read_text().splitlines()
@@ -121,7 +121,7 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
 
     # Another cluster for the same label, and one for another: the file grows.
     said = mine("accept", "pool=pool", "cluster=2", stripes, *data, "to=grown.yaml", name="folder")
-    assert "pattern.stripes is in grown.yaml already; nothing is written there" in said and "12 questions" in said
+    assert "pattern.stripes is in grown.yaml already; nothing is written there" in said and "24 questions" in said
     words = ["label=pattern.chequers", "parents=[red]", "definition=Squares, of two colours."]
     said = mine("accept", "pool=pool", "cluster=3", *words, *data, "to=grown.yaml", name="folder")
     assert "now 6 labels" in said and "say in its definition" not in said

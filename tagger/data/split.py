@@ -7,6 +7,8 @@ labels take turns in going to the folds. Being a photo counts as one more label:
 and fills the folds up with photos that carry no label.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import csc_array, csr_array, hstack
 
@@ -22,6 +24,7 @@ def stratified_folds(
     folds: int = 10,
     groups: np.ndarray | None = None,
     existing: np.ndarray | None = None,
+    within: Sequence[int] | None = None,
     seed: int,
 ) -> np.ndarray:
     """Give every photo a fold, so that each label is spread over the folds as evenly as it can be.
@@ -35,6 +38,7 @@ def stratified_folds(
         groups: (photos,) photos with the same number stay together, as near-duplicates must; -1 is a group of its own.
         existing: (photos,) folds given earlier, or -1. They are kept, and count. A new photo joins the fold that most
             of its group has.
+        within: Folds that the others are dealt into; None: all.
         seed: Decides among equals.
 
     Returns:
@@ -56,13 +60,14 @@ def stratified_folds(
     if photos and not (result.min() >= FREE and result.max() < folds):
         raise ValueError(f"existing must lie in -1..{folds - 1}, got {result.min()}..{result.max()}")
     groups = _one_per_photo("groups", groups, photos)
-    _join_groups(result, groups)
+    join_groups(result, groups)
 
     present = _present(states)
     free = np.flatnonzero(result == FREE)
     item_of, items = _items(present[free], groups[free])
     rng = np.random.default_rng(seed)
-    result[free] = _deal(items, _placed(present, result, folds), rng)[item_of]
+    open_ = np.arange(folds, dtype=np.int8) if within is None else np.array(within, dtype=np.int8)
+    result[free] = open_[_deal(items, _placed(present, result, open_), rng)][item_of]
     return result
 
 
@@ -130,8 +135,13 @@ def _present(states: csr_array) -> csr_array:
     return csr_array(hstack([labels, everything], format="csr"))
 
 
-def _join_groups(result: np.ndarray, groups: np.ndarray) -> None:
-    """Give new photos, in place, the fold that most photos of their group have."""
+def join_groups(result: np.ndarray, groups: np.ndarray) -> None:
+    """Give photos without a fold, in place, the one that most photos of their group have.
+
+    Args:
+        result: Folds, or ``FREE``, int8 (photos,).
+        groups: As in `stratified_folds`.
+    """
     old = np.flatnonzero((groups >= 0) & (result != FREE))
     new = np.flatnonzero((groups >= 0) & (result == FREE))
     if not (old.size and new.size):
@@ -155,9 +165,9 @@ def _items(present: csr_array, groups: np.ndarray) -> tuple[np.ndarray, csr_arra
     return item_of, csr_array(member @ present)
 
 
-def _placed(present: csr_array, result: np.ndarray, folds: int) -> np.ndarray:
-    """Return how many photos of each label each fold holds already, (labels + 1, folds)."""
-    per_fold = [present[result == fold].sum(axis=0) for fold in range(folds)]
+def _placed(present: csr_array, result: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return how many photos of each label each of some folds holds already, (labels + 1, folds)."""
+    per_fold = [present[result == fold].sum(axis=0) for fold in folds]
     return np.stack(per_fold, axis=1).astype(np.float64)
 
 

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from omegaconf import DictConfig
 
-from tagger.cleaning.queue.making import drawn_tasks
-from tagger.cleaning.queue.table import MISSING, QUEUE, read_queue, write_queue
+from tagger.cleaning.queue.making import before
+from tagger.cleaning.queue.searched import finds, searched_tasks
+from tagger.cleaning.queue.table import QUEUE, read_queue, write_queue
+from tagger.cleaning.scoring.turns import rows_of
+from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.catalog.reading import of_source
+from tagger.data.catalog.reading import visible
 from tagger.data.inspection import inspect
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped, Source
+from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, Source
 from tagger.data.sources.tables import annotation_table, photo_table
-from tagger.data.states import UNKNOWN, Unknown
+from tagger.data.states import Unknown
 from tagger.data.storage import is_url
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.errors import UserError
@@ -51,10 +53,16 @@ class Added:
     photos: int
     """Photos that the catalog did not have."""
     asked: int
-    """Questions that were added to the queue."""
+    """Questions that come first in the queue now: all that this search ever found and nobody knows."""
     known: int
-    """Candidates whose label is known already."""
+    """Candidates that need none: what they show is known, or people cannot say."""
     queue: Path
+
+    def said(self) -> Iterator[str]:
+        """Yield it in lines, for the terminal."""
+        known = f", {self.known:,} need none: people have decided, or what they show is known" if self.known else ""
+        yield f"catalog   {self.photos:,} photos added"
+        yield f"queue     {self.queue}: {self.asked:,} questions come first{known}"
 
 
 def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
@@ -83,7 +91,7 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
         found.by: Opinions(of=pool, found=found),
     }
     with store.locked():
-        before = store.manifest.rows["photos"]
+        photos = store.manifest.rows["photos"]
         assembly = assemble(
             store,
             sources,
@@ -95,8 +103,8 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
         )
         write(store, assembly, Prepared(folder=prepared.folder, sources=sources), taxonomy)
     queue = Path(config.queue or f"cleaning/{name}").expanduser() / QUEUE
-    asked, known = _ask(found, pool, store, prepared.read(config.data.root, taxonomy), queue)
-    return Added(store.manifest.rows["photos"] - before, asked, known, queue)
+    asked, known = _ask(found.by, store, prepared.read(config.data.root, taxonomy), queue)
+    return Added(store.manifest.rows["photos"] - photos, asked, known, queue)
 
 
 def check_label(label: str, taxonomy: Taxonomy) -> None:
@@ -138,35 +146,14 @@ def _folder(place: str) -> str:
     return str(path)
 
 
-def _ask(found: Candidates, pool: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[int, int]:
-    """Put questions about the candidates into the queue; return how many, and how many need none."""
-    seen = of_source(store.table("sightings", ["photo", "source", "key"]), pool)
-    place = pc.index_in(pa.array(found.paths), seen["key"].combine_chunks())
-    with_file = np.flatnonzero(pc.is_valid(store.table("photos", ["path"])["path"]).to_numpy())
-    photos = seen["photo"].take(place.drop_null()).to_numpy()
-    scores = np.array(found.scores)[place.is_valid().to_numpy(zero_copy_only=False)]
-    # The same photo may have been found under two names.
-    _, first = np.unique(photos, return_index=True)
-    first = np.sort(first)
-    rows, scores = np.searchsorted(with_file, photos[first]), scores[first]
-    columns = np.full(len(rows), catalog.taxonomy.column[found.label])
-    open_ = np.flatnonzero(np.asarray(catalog.states[rows, columns]).ravel() == UNKNOWN) if len(rows) else rows
-    if len(open_):
-        tasks = drawn_tasks(MISSING, catalog, rows[open_], columns[open_])
-        said = pa.array([f"{found.by} {score:.2f}" for score in scores[open_].tolist()])
-        tasks = tasks.set_column(tasks.schema.get_field_index("products"), "products", said)
-        write_queue(queue, _before(tasks, read_queue(queue) if queue.is_file() else None))
-    return len(open_), len(rows) - len(open_)
-
-
-def _before(tasks: pa.Table, others: pa.Table | None) -> pa.Table:
-    """Return a queue that asks these tasks first and then what it asked already."""
-    if others is None:
-        return tasks
-    ids = tasks["task_id"].combine_chunks()
-    kept = others.filter(pc.invert(pc.is_in(others["task_id"], ids)))
-    moved = pc.add(kept["rank"], pc.if_else(pc.equal(kept["kind"], MISSING), len(tasks), 0)).cast(pa.int32())
-    return pa.concat_tables([tasks, kept.set_column(kept.schema.get_field_index("rank"), "rank", moved)])
+def _ask(by: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[int, int]:
+    """Put questions about what a search found before those of the queue; return how many, and how many need none."""
+    closed = decided(said_by_people(store), rows_of(store), catalog.taxonomy)
+    tasks = searched_tasks(store, catalog, closed=closed, searches=(by,))
+    if len(tasks):
+        write_queue(queue, before(tasks, read_queue(queue)) if queue.is_file() else tasks)
+    photos, _ = finds(visible(store), catalog.taxonomy, (by,))
+    return len(tasks), len(photos) - len(tasks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +165,7 @@ class PoolPhotos:
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = field(default="train", init=False)
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos."""
@@ -194,6 +182,7 @@ class Opinions:
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = field(default="train", init=False)
 
     @property
     def root(self) -> str:

@@ -17,7 +17,7 @@ from tagger.data.catalog.prepared import view
 from tagger.data.inspection import inspect
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
-from tagger.data.sources.source import Chunk, Skipped, Source
+from tagger.data.sources.source import Chunk, Folds, Skipped, Source, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
 from tagger.data.taxonomy import Label, Taxonomy
@@ -44,6 +44,7 @@ class Said:
     vocabulary: str = "voc"
     exhaustive: bool = False
     unknown: Unknown = "ignore"
+    folds: Folds = "all"
     origin: str = "source"
     of: str | None = None
     split: dict[str, str] = field(default_factory=dict)
@@ -87,7 +88,10 @@ def plan(store: CatalogStore, **sources: Source) -> Assembly:
 def prepare(store: CatalogStore, **sources: Source) -> Assembly:
     with store.locked():
         assembly = plan(store, **sources)
-        settings = {name: {"root": source.root, "unknown": source.unknown} for name, source in sources.items()}
+        settings = {
+            name: {"root": source.root, "unknown": source.unknown, "folds": source.folds}
+            for name, source in sources.items()
+        }
         store.append(assembly.batches, sources=settings)
     return assembly
 
@@ -238,6 +242,57 @@ def test_a_published_test_set_is_the_test_fold_if_asked_for(store: CatalogStore,
     assert folds[:4] == [TEST_FOLD] * 4
 
 
+def test_photos_that_a_search_chose_train_and_those_that_another_source_has_do_not_count_as_chosen(
+    store: CatalogStore, draw: Callable[..., str]
+) -> None:
+    for number in range(30):
+        own, found = draw("own", f"{number}.jpg", seed=number), draw("found", f"{number}.jpg", seed=100 + number)
+    # The search has also found the first ten photos of the data set, under other names.
+    for number in range(10):
+        draw("found", f"own{number}.jpg", seed=number)
+    names = [f"{number}.jpg" for number in range(30)]
+    photos = dict.fromkeys([*names, *(f"own{number}.jpg" for number in range(10))], ("dog",))
+    prepare(
+        store,
+        search=Said(root=found, photos=photos, folds="train"),
+        voc=Said(root=own, photos=dict.fromkeys(names, ("dog",))),
+    )
+    table = store.table("photos", ["source", "path", "fold"]).to_pylist()
+    assert len(table) == 60
+    chosen = [row for row in table if row["source"] == "search" and not row["path"].startswith("own")]
+    folds = [[row["fold"] for row in rows] for rows in (chosen, [row for row in table if row not in chosen])]
+    assert min(folds[0]) >= 2
+    assert np.bincount(folds[1], minlength=10).tolist() == [3] * 10
+
+
+def test_what_a_search_finds_later_trains_too_but_for_what_the_catalog_has_or_looks_like_it(
+    store: CatalogStore, draw: Callable[..., str]
+) -> None:
+    for number in range(10):
+        own = draw("own", f"{number}.jpg", seed=number)
+    prepare(store, voc=Said(root=own, photos={f"{number}.jpg": ("dog",) for number in range(10)}))
+    folds = store.table("photos", ["fold"])["fold"].to_pylist()
+    tests = folds.index(TEST_FOLD)
+    # The search finds the test photo itself, one that is cut a little otherwise, and eight new ones.
+    found = draw("found", "same.jpg", seed=tests)
+    Image.open(Path(own) / f"{tests}.jpg").crop((2, 2, 160, 160)).save(Path(found) / "alike.jpg", quality=95)
+    for number in range(8):
+        draw("found", f"{number}.jpg", seed=100 + number)
+    names = ["same.jpg", "alike.jpg", *(f"{number}.jpg" for number in range(8))]
+    prepare(store, search=Said(root=found, photos=dict.fromkeys(names, ()), folds="train"))
+    table = store.table("photos", ["path", "fold", "group"]).to_pylist()
+    assert [row["fold"] for row in table[:10]] == folds
+    assert table[10] == {"path": "alike.jpg", "fold": TEST_FOLD, "group": tests}
+    assert sorted(row["fold"] for row in table[11:]) == list(range(2, 10))
+
+
+def test_folds_that_there_are_not_are_refused(store: CatalogStore, draw: Callable[..., str]) -> None:
+    root = draw("a", "1.jpg", seed=1)
+    source = Said(root=root, photos={"1.jpg": ()}, folds="trian")  # type: ignore[arg-type]
+    with pytest.raises(SourceError, match="source search: folds=trian must be all or train"):
+        prepare(store, search=source)
+
+
 def test_what_a_product_says_of_anothers_photos_is_kept_and_never_counts(
     store: CatalogStore, draw: Callable[..., str]
 ) -> None:
@@ -292,6 +347,19 @@ def test_silence_weighs_what_the_photos_sources_say_and_the_least_of_several(
     assert catalog.unknown is not None
     assert catalog.unknown.tolist() == [0.25, 1.0]
     assert catalog.place(1) == str(Path(first) / "2.jpg")
+
+
+def test_a_search_has_no_say_in_what_silence_means_on_a_photo_that_another_source_has(
+    store: CatalogStore, draw: Callable[..., str]
+) -> None:
+    own, found = draw("own", "1.jpg", seed=1), draw("found", "1.jpg", seed=1)
+    draw("found", "2.jpg", seed=2)
+    photos: dict[str, tuple[str, ...]] = {"1.jpg": (), "2.jpg": ()}
+    prepare(store, voc=Said(root=own, photos={"1.jpg": ("dog",)}, unknown="negative"))
+    prepare(store, search=Said(root=found, photos=photos, folds="train"))
+    catalog = view(store, TAXONOMY, roots={"voc": own, "search": found}, complete=True)
+    assert catalog.unknown is not None
+    assert catalog.unknown.tolist() == [1.0, 0.0]
 
 
 def test_a_catalog_may_lie_behind_urls(store: CatalogStore) -> None:

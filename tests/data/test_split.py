@@ -47,6 +47,15 @@ def test_every_photo_gets_a_fold_and_the_seed_decides_which(dense, folds, seed):
     assert (stratified_folds(states, folds=folds, seed=seed) == result).all()
 
 
+def test_some_folds_can_be_left_to_others():
+    # Fold 0 has two photos already; of the other two each gets one, and a photo of fold 0's group joins it.
+    states = csr_array(np.ones((5, 1), dtype=np.int8))
+    groups, existing = np.array([7, 8, -1, -1, 7]), np.array([0, 0, -1, -1, -1])
+    result = stratified_folds(states, folds=3, groups=groups, existing=existing, within=[1, 2], seed=0)
+    assert sorted(result[2:4].tolist()) == [1, 2]
+    assert result[4] == 0
+
+
 def test_another_seed_gives_other_folds():
     states = long_tail(500, 10)
     assert (stratified_folds(states, seed=0) != stratified_folds(states, seed=1)).any()

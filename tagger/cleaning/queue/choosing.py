@@ -23,9 +23,9 @@ class Pairs:
     column: np.ndarray
     """Of the label, int64."""
     score: np.ndarray
-    """Out of fold, 0..1."""
+    """Out of fold, 0..1; NaN of photos without scores."""
     margin: np.ndarray
-    """Probability that the annotation is wrong, less one half: -0.5..0.5."""
+    """Probability that the annotation is wrong, less one half: -0.5..0.5; NaN where nobody judged it."""
     cleanlab: np.ndarray
     """Quality of the annotation, 0..1; NaN where cleanlab has none."""
 

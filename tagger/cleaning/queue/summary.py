@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from tagger.cleaning.queue.table import MISSING, MISTAKEN
 from tagger.pages.visible import visible
 
 
@@ -16,8 +17,8 @@ def queue_summary(queue: pa.Table, *, shown: int) -> Table:
         queue: Rows of ``QUEUE_SCHEMA``.
         shown: Rows, those with the most tasks.
     """
-    # Of what was drawn at random nothing is expected.
-    judged = queue.filter(pc.is_valid(queue["margin"]))
+    # Of what was drawn at random nothing is expected, and of what searches found no score was calibrated.
+    judged = queue.filter(pc.is_in(queue["kind"], pa.array([MISSING, MISTAKEN])))
     judged = judged.append_column("wrong", pc.add(judged["margin"], 0.5))
     judged = judged.append_column("open", pc.equal(judged["state"], 0))
     asked = judged.group_by(["label", "kind"]).aggregate([("task_id", "count"), ("wrong", "sum"), ("open", "sum")])
@@ -32,10 +33,11 @@ def queue_summary(queue: pa.Table, *, shown: int) -> Table:
     for column in ("tasks", "unknown", "expected wrong"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in asked.slice(0, shown).to_pylist():
-        figures = (f"{row['task_id_count']:,}", f"{row['open_sum']:,}", f"{row['wrong_sum']:.0f}")
+        wrong = "–" if row["wrong_sum"] is None else f"{row['wrong_sum']:.0f}"
+        figures = (f"{row['task_id_count']:,}", f"{row['open_sum']:,}", wrong)
         table.add_row(Text(visible(row["label"])), row["kind"], *figures)
     if len(asked) > shown:
         table.caption = (
-            f"the first {shown} of {len(asked)}; in all {pc.sum(judged['wrong']).as_py():.0f} expected wrong"
+            f"the first {shown} of {len(asked)}; in all {pc.sum(judged['wrong']).as_py() or 0:.0f} expected wrong"
         )
     return table

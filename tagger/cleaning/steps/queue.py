@@ -8,11 +8,12 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.opened import Cleaning
 from tagger.cleaning.queue.choosing import RANKS, choose
-from tagger.cleaning.queue.making import Known, drawn_tasks, make_queue
+from tagger.cleaning.queue.making import Known, before, drawn_tasks, make_queue
 from tagger.cleaning.queue.sampling import asked_again, sampled
+from tagger.cleaning.queue.searched import searched_tasks, searches_of
 from tagger.cleaning.queue.summary import queue_summary
 from tagger.cleaning.queue.table import AGAIN, MISSING, MISTAKEN, QUEUE, SAMPLE, write_queue
-from tagger.cleaning.scoring.scores import Scores, read_scores
+from tagger.cleaning.scoring.scores import Scores, ScoresError, read_scores
 from tagger.cleaning.scoring.turns import rows_of
 from tagger.cleaning.steps.labels import ranked_labels
 from tagger.cleaning.verdicts.decisions import decided_pairs
@@ -20,6 +21,7 @@ from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.standing import current, states
 from tagger.data.embeddings import Features
+from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError
 from tagger.studies.composing import composed, composing
 from tagger.training.building import build_data, build_network
@@ -30,7 +32,9 @@ def run(cleaning: Cleaning) -> None:
     config, store = cleaning.config, cleaning.store
     _check(config)
     closed = decided(said_by_people(store), rows_of(store), cleaning.data.taxonomy)
-    parts = [_probably_wrong(cleaning, closed)] if config.kinds else []
+    # Nothing is closed to those who want to ask again.
+    not_again = csr_array(closed.shape, dtype=np.int8) if config.decided else closed
+    parts = [_doubtful(cleaning, not_again)] if config.kinds else []
     parts += [_sample(cleaning, closed)] if config.sample else []
     parts += [_again(cleaning)] if config.again else []
     queue = pa.concat_tables(parts)
@@ -40,11 +44,49 @@ def run(cleaning: Cleaning) -> None:
     cleaning.say("next    python -m tagger.clean step=export to=page (or label_studio, csv) with the same data=…")
 
 
-def _probably_wrong(cleaning: Cleaning, closed: csr_array) -> pa.Table:
+def _doubtful(cleaning: Cleaning, closed: csr_array) -> pa.Table:
+    """Return the questions about what searches found, and behind them those about what the scores contradict."""
+    config, store, taxonomy = cleaning.config, cleaning.store, cleaning.data.taxonomy
+    named = None if config.labels in ("all", "auto") else named_columns(config.labels, taxonomy)
+    try:
+        scores = read_scores(cleaning.folder, taxonomy, photos=store.manifest.rows["photos"])
+        columns = columns_of(config.labels, cleaning, scores) if named is None else named
+    except (ScoresError, NoDirtyLabelError) as error:
+        searched = _searched(cleaning, closed, named, None, budget=config.budget)
+        if not len(searched):
+            raise
+        cleaning.say(f"Only what searches found is asked about: {error}")
+        return searched
+    # As much of the budget as its kind has.
+    share = None if config.budget is None else -(-config.budget // len(config.kinds))
+    searched = _searched(cleaning, closed, named, scores, budget=share)
+    left = None if config.budget is None else config.budget - len(searched)
+    return before(searched, _probably_wrong(cleaning, closed, scores, columns, budget=left))
+
+
+def _searched(
+    cleaning: Cleaning, closed: csr_array, columns: list[int] | None, scores: Scores | None, *, budget: int | None
+) -> pa.Table:
+    """Return the questions about what searches found."""
+    config, store = cleaning.config, cleaning.store
+    return searched_tasks(
+        store,
+        cleaning.data.catalog,
+        closed=closed,
+        searches=searches_of(store) if MISSING in config.kinds else (),
+        scores=None if scores is None else scores.values[rows_of(store)],
+        columns=columns,
+        budget=budget,
+        per_label=config.per_label,
+        overlap=config.overlap,
+    )
+
+
+def _probably_wrong(
+    cleaning: Cleaning, closed: csr_array, scores: Scores, columns: list[int], *, budget: int | None
+) -> pa.Table:
     """Return the questions about what the scores contradict."""
     config, data, store = cleaning.config, cleaning.data, cleaning.store
-    scores = read_scores(cleaning.folder, data.taxonomy, photos=store.manifest.rows["photos"])
-    columns = columns_of(config.labels, cleaning, scores)
     # Of photos that came after the scoring nothing is known that would speak for asking.
     rows = rows_of(store)
     scored = np.flatnonzero(scores.is_scored[rows])
@@ -56,12 +98,12 @@ def _probably_wrong(cleaning: Cleaning, closed: csr_array) -> pa.Table:
         catalog.states,
         unknown=np.asarray(data.weights)[data.kinds[scored]],
         said=states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows],
-        closed=csr_array(catalog.states.shape, dtype=np.int8) if config.decided else closed[scored],
+        closed=closed[scored],
         columns=columns,
         kinds=config.kinds,
         rank=config.rank,
         noise=config.noise,
-        budget=config.budget,
+        budget=budget,
         per_label=config.per_label,
     )
     features = scoring_features(scores) if config.neighbours else None
@@ -107,23 +149,34 @@ def _again(cleaning: Cleaning) -> pa.Table:
     return drawn_tasks(AGAIN, data.catalog, *asked)
 
 
-def columns_of(wanted: str | ListConfig, cleaning: Cleaning, scores: Scores) -> list[int]:
-    """Return the columns of the labels that are asked about.
+class NoDirtyLabelError(UserError):
+    """Of all labels none is dirty, so there is nothing to ask about."""
+
+
+def columns_of(wanted: str, cleaning: Cleaning, scores: Scores) -> list[int]:
+    """Return the columns of all labels, or of those that are dirty.
 
     Raises:
-        UserError: If a label is not there, or ``auto`` finds none dirty.
+        NoDirtyLabelError: If ``auto`` finds none.
     """
     taxonomy = cleaning.data.taxonomy
     if wanted == "all":
         return list(range(len(taxonomy)))
-    if wanted == "auto":
-        dirty = [label.label for label in ranked_labels(cleaning, scores) if label.reason == "dirty"]
-        if not dirty:
-            raise UserError(
-                "labels=auto: no label is dirty, as python -m tagger.clean step=labels shows; give labels=all, "
-                "labels=[…] with the ids of some, or a smaller below="
-            )
-        return [taxonomy.column[label] for label in dirty]
+    dirty = [label.label for label in ranked_labels(cleaning, scores) if label.reason == "dirty"]
+    if not dirty:
+        raise NoDirtyLabelError(
+            "labels=auto: no label is dirty, as python -m tagger.clean step=labels shows; give labels=all, "
+            "labels=[…] with the ids of some, or a smaller below="
+        )
+    return [taxonomy.column[label] for label in dirty]
+
+
+def named_columns(wanted: str | ListConfig, taxonomy: Taxonomy) -> list[int]:
+    """Return the columns of the labels that are named.
+
+    Raises:
+        UserError: If a label is not there.
+    """
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     for name in names:
         if name not in taxonomy.column:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,11 @@ from tagger.data.assembly.gather import Gathered, gather
 from tagger.data.assembly.grouping import deal_folds, group_photos
 from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, places, recognise
 from tagger.data.catalog.reading import codes, of_source, statements, visible
+from tagger.data.catalog.sightings import only_chosen
 from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
 from tagger.data.mapping import ORIGINS, Said, absences, names_without_label, subjects, to_labels
-from tagger.data.sources.source import Skipped, Source
+from tagger.data.sources.source import Folds, Skipped, Source, SourceError
 from tagger.data.split import FREE
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
@@ -91,8 +93,11 @@ def assemble(
         complete: Whether parents and implied labels of what is present count as present when folds are dealt.
 
     Raises:
-        SourceError: If a source cannot be read at all.
+        SourceError: If a source cannot be read at all, or names folds that there are not.
     """
+    for name, source in sources.items():
+        if source.folds not in get_args(Folds):
+            raise SourceError(f"source {name}: folds={source.folds} must be {' or '.join(get_args(Folds))}")
     gathered = {name: gather(source) for name, source in sources.items()}
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
@@ -109,7 +114,10 @@ def assemble(
     follows = taxonomy.closure if complete else None
     held = states(holding, photos=len(old) + len(found.photos), labels=len(taxonomy), follows=follows)
     batches: dict[str, Part] = {
-        "photos": {"photos": _photos(old, found, held, split), "sightings": found.sightings},
+        "photos": {
+            "photos": _photos(old, found, held, split, chosen=_chosen(store, sources, found)),
+            "sightings": found.sightings,
+        },
         **{f"labels of {name}": {"annotations": rows} for name, rows in annotations.items()},
     }
     reports = {
@@ -189,7 +197,16 @@ def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
     )
 
 
-def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str) -> pa.Table:
+def _chosen(store: CatalogStore, sources: Mapping[str, Source], found: Recognised) -> np.ndarray:
+    """Return which photos, old and new, are only in sources that chose them for their labels; boolean (photos,)."""
+    columns = ["photo", "source"]
+    sightings = [store.table("sightings", columns), found.sightings.select(columns)]
+    settings = {**store.manifest.sources, **{name: {"folds": source.folds} for name, source in sources.items()}}
+    photos = store.manifest.rows["photos"] + len(found.photos)
+    return only_chosen(pa.concat_tables(sightings).unify_dictionaries(), settings, photos=photos)
+
+
+def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str, *, chosen: np.ndarray) -> pa.Table:
     """Return the new photos with their group and fold."""
     new = found.photos
     groups = group_photos(old, new)
@@ -198,7 +215,7 @@ def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str) -> pa
     if split == "official":
         test = pc.fill_null(pc.equal(new["split"], "test"), False).to_numpy()
         published = np.concatenate([np.zeros(len(old), dtype=bool), test])
-    folds = deal_folds(held, groups, existing, published=published)
+    folds = deal_folds(held, groups, existing, published=published, chosen=chosen)
     columns = {name: new[name] for name in TABLES["photos"].names if name in new.column_names}
     columns |= {
         "fold": pa.array(folds[len(old) :], pa.int8()),

@@ -12,9 +12,9 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from tagger.data.assembly.identity import looks
-from tagger.data.catalog import TEST_FOLD
+from tagger.data.catalog import TEST_FOLD, TRAINING_FOLDS
 from tagger.data.duplicates import ALONE, duplicates
-from tagger.data.split import FREE, stratified_folds
+from tagger.data.split import FREE, join_groups, stratified_folds
 
 
 def group_photos(old: pa.Table, new: pa.Table) -> np.ndarray:
@@ -38,7 +38,12 @@ def group_photos(old: pa.Table, new: pa.Table) -> np.ndarray:
 
 
 def deal_folds(
-    states: csr_array, groups: np.ndarray, existing: np.ndarray, *, published: np.ndarray | None = None
+    states: csr_array,
+    groups: np.ndarray,
+    existing: np.ndarray,
+    *,
+    published: np.ndarray | None = None,
+    chosen: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return a fold for every photo; those that have one keep it.
 
@@ -47,11 +52,20 @@ def deal_folds(
         groups: Group of every photo, (photos,).
         existing: Fold of every photo, or ``FREE``, int8 (photos,).
         published: Boolean (photos,), the photos of published test sets, which are then in the test fold; or None.
+        chosen: Boolean (photos,), those that were chosen for their labels, or None. They train, unless they are in the
+            group of another photo, whose fold they share; the others are dealt as if they were not there.
     """
     given = existing.copy()
+    chosen = np.zeros(len(given), dtype=bool) if chosen is None else chosen
     if published is not None:
-        given[published & (existing == FREE)] = TEST_FOLD
-    return stratified_folds(states, groups=groups, existing=given, seed=0)
+        given[published & ~chosen & (existing == FREE)] = TEST_FOLD
+    if not chosen.any():
+        return stratified_folds(states, groups=groups, existing=given, seed=0)
+    # Before the chosen ones are left out: others may be in the group of one that has a fold.
+    join_groups(given, groups)
+    others = np.flatnonzero(~chosen)
+    given[others] = stratified_folds(states[others], groups=groups[others], existing=given[others], seed=0)
+    return stratified_folds(states, groups=groups, existing=given, within=TRAINING_FOLDS, seed=0)
 
 
 def _old_groups(old: pa.Table) -> np.ndarray:

@@ -19,8 +19,10 @@ from tagger.data.card.sheets import contact_sheets
 from tagger.data.card.twins import Groups, Shared, groups_of, shared_photos
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, CatalogStore
 from tagger.data.catalog.reading import codes, visible
+from tagger.data.catalog.sightings import silence
 from tagger.data.catalog.store import Batch
-from tagger.data.states import ABSENT, PRESENT, Unknown, unknown_weight
+from tagger.data.sources.source import Folds
+from tagger.data.states import ABSENT, PRESENT, Unknown
 from tagger.data.storage import location
 from tagger.data.taxonomy import Taxonomy
 from tagger.tags.metrics import Tiers, tiers
@@ -37,6 +39,7 @@ class SourceFacts:
     vocabulary: str
     exhaustive: bool
     unknown: Unknown
+    folds: Folds
     statements: dict[str, int]
     """Statements that count, by kind: present, absent, unknown, opinion."""
     report: SourceReport | None
@@ -144,9 +147,8 @@ def facts_of(store: CatalogStore, taxonomy: Taxonomy, assembly: Assembly, *, thu
     photos = store.table("photos", ["photo_id", "source", "path", "fold", "group"])
     names, members = list(settings), _members(store, list(settings), photos=len(photos))
     states, fold, group = assembly.states, photos["fold"].to_numpy(), photos["group"].to_numpy()
-    silence = _silence(members, [unknown_weight(settings[name]["unknown"]) for name in names])
     source = codes(photos["source"])[1]
-    found = lifts(states, silence, source)
+    found = lifts(states, silence(store).astype(np.float64), source)
     balance = fold_balance(states, fold)
     train = balance.present.sum(axis=0) - balance.present[[TEST_FOLD, VALIDATION_FOLD]].sum(axis=0)
     unmapped, left_out = _names(assembly, taxonomy, {name: settings[name]["vocabulary"] for name in names})
@@ -191,14 +193,6 @@ def _members(store: CatalogStore, names: list[str], *, photos: int) -> csr_array
     return members_of(source, sets=len(names), photo=sightings["photo"].to_numpy(), photos=photos)
 
 
-def _silence(members: csr_array, weights: list[float]) -> np.ndarray:
-    """Return what an unknown label of every photo weighs: the least that any of its sources says, float64 (photos,)."""
-    result = np.ones(members.shape[1])
-    source, photo = members.nonzero()
-    np.minimum.at(result, photo, np.array(weights)[source])
-    return result
-
-
 def _order(photo_id: pa.ChunkedArray) -> np.ndarray:
     """Return the place of every photo in the order of the hashes: by chance, and the same whenever photos are added."""
     order = np.empty(len(photo_id), dtype=np.int64)
@@ -209,6 +203,8 @@ def _order(photo_id: pa.ChunkedArray) -> np.ndarray:
 def _sources(store: CatalogStore, names: list[str], assembly: Assembly) -> list[SourceFacts]:
     """Return the sources that have photos, and those that only speak about the photos of others."""
     annotations = visible(store, ["source", "value", "origin"])
+    # What people say has no source.
+    annotations = annotations.filter(annotations["source"].is_valid())
     words, source = codes(annotations["source"])
     origins, origin = codes(annotations["origin"])
     is_fact = np.isin(origin, [place for place, word in enumerate(origins) if word not in ("model", "product")])
@@ -229,6 +225,8 @@ def _sources(store: CatalogStore, names: list[str], assembly: Assembly) -> list[
             vocabulary=settings["vocabulary"],
             exhaustive=settings["exhaustive"],
             unknown=settings["unknown"],
+            # Catalogs that were prepared earlier do not say.
+            folds=settings.get("folds", "all"),
             statements={kind: counted[kind].get(name, 0) for kind in kinds},
             report=assembly.reports.get(name),
         )

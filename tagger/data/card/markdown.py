@@ -100,7 +100,17 @@ def summary(facts: Facts) -> str:
 def sources(facts: Facts) -> str:
     """Return what each source says and, if it was read now, what came of it."""
     said = table(
-        ["source", "photos", "present", "absent", "said unknown", "opinions", "looked for all", "silence weighs"],
+        [
+            "source",
+            "photos",
+            "present",
+            "absent",
+            "said unknown",
+            "opinions",
+            "looked for all",
+            "silence weighs",
+            "folds",
+        ],
         [
             [
                 plain(source.name),
@@ -108,6 +118,7 @@ def sources(facts: Facts) -> str:
                 *(source.statements[kind] for kind in ("present", "absent", "unknown", "opinion")),
                 "yes" if source.exhaustive else "no",
                 f"{unknown_weight(source.unknown):g}",
+                source.folds,
             ]
             for source, photos in zip(facts.sources, facts.by_source.photos, strict=True)
         ],

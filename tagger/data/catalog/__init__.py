@@ -5,6 +5,6 @@ what training sees.
 """
 
 from tagger.data.catalog.store import CatalogError, CatalogStore, Part
-from tagger.data.catalog.view import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
+from tagger.data.catalog.view import FOLDS, TEST_FOLD, TRAINING_FOLDS, VALIDATION_FOLD, Catalog
 
-__all__ = ["FOLDS", "TEST_FOLD", "VALIDATION_FOLD", "Catalog", "CatalogError", "CatalogStore", "Part"]
+__all__ = ["FOLDS", "TEST_FOLD", "TRAINING_FOLDS", "VALIDATION_FOLD", "Catalog", "CatalogError", "CatalogStore", "Part"]

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from tagger.data.catalog.freed import give_back_freed_memory
 from tagger.data.catalog.reading import codes, statements, visible
+from tagger.data.catalog.sightings import silence
 from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.catalog.view import Catalog
 from tagger.data.sources.source import Source, SourceError
-from tagger.data.states import unknown_weight
 from tagger.data.taxonomy import Taxonomy
 
 
@@ -75,16 +75,6 @@ def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], 
     names, source = codes(photos["source"])
     photos = photos.drop_columns(["source"]).append_column("root", pa.array(source, pa.int8()))
     places = tuple(roots[str(name)] for name in names)
-    catalog = Catalog(taxonomy, places, photos, held, unknown=_unknown(store, len(photos)))
+    catalog = Catalog(taxonomy, places, photos, held, unknown=silence(store))
     with_file = pc.is_valid(photos["path"]).to_numpy()
     return catalog if with_file.all() else catalog.take(np.flatnonzero(with_file))
-
-
-def _unknown(store: CatalogStore, photos: int) -> np.ndarray:
-    """Return what an unknown label of every photo weighs; on a photo of several sources, the least that any says."""
-    sightings = store.table("sightings", ["photo", "source"])
-    names, source = codes(sightings["source"])
-    weights = np.array([unknown_weight(store.manifest.sources[str(name)]["unknown"]) for name in names])
-    result = np.ones(photos, dtype=np.float32)
-    np.minimum.at(result, sightings["photo"].to_numpy(), weights.astype(np.float32)[source])
-    return result

@@ -85,7 +85,7 @@ class Manifest:
     taxonomy: dict[str, str] = field(default_factory=dict)
     """Name and fingerprint of the label system that the annotations are written in."""
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Root, vocabulary, exhaustive and unknown of every source."""
+    """Root, vocabulary, exhaustive, unknown and folds of every source."""
     parts: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in TABLES})
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
     batches: list[Batch] = field(default_factory=list)

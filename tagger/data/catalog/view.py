@@ -18,6 +18,8 @@ from tagger.data.taxonomy import Taxonomy
 
 TEST_FOLD, VALIDATION_FOLD, FOLDS = 0, 1, 10
 
+TRAINING_FOLDS = tuple(range(2, FOLDS))
+
 
 @dataclass(frozen=True)
 class Catalog:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.data.sources.paths import staying
-from tagger.data.sources.source import Chunk, Skipped, SourceError
+from tagger.data.sources.source import Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
 
@@ -41,6 +41,7 @@ class Coco:
     vocabulary: str = "coco"
     exhaustive: bool = True
     unknown: Unknown = "ignore"
+    folds: Folds = "all"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield all photos and a row per photo and category on it.

@@ -23,7 +23,7 @@ from tagger.data.photo import PHOTO_SUFFIXES, BadPhoto, decode, open_photo
 from tagger.data.sources.csv_table import CsvFormat, read_csv
 from tagger.data.sources.json_lines import json_lines
 from tagger.data.sources.paths import photos_by_folder, staying
-from tagger.data.sources.source import Chunk, Skipped, SourceError
+from tagger.data.sources.source import Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
 
@@ -47,6 +47,7 @@ class Crawl:
     vocabulary: str = "crawl"
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = "train"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos, and their keywords as opinions of a product; the key of a photo is its path.

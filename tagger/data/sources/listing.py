@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from tagger.data.catalog import Catalog
 from tagger.data.sources.csv_table import CsvFormat, read_csv
 from tagger.data.sources.paths import photos_by_folder
-from tagger.data.sources.source import ANNOTATIONS, Chunk, Skipped, SourceError
+from tagger.data.sources.source import ANNOTATIONS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN, Unknown
 from tagger.data.storage import leaving
@@ -43,6 +43,7 @@ class Listing:
     vocabulary: str = ""
     """Empty where the names are those of the taxonomy itself."""
     unknown: Unknown = "ignore"
+    folds: Folds = "all"
     layout: Literal["wide", "long", "folders"] = "wide"
     photo_column: str = "image"
     labels_column: str = "labels"

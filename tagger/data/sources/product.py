@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from tagger.data.sources.json_lines import json_lines
-from tagger.data.sources.source import PHOTOS, Chunk, Skipped
+from tagger.data.sources.source import PHOTOS, Chunk, Folds, Skipped
 from tagger.data.sources.tables import annotation_table
 from tagger.data.states import Unknown
 
@@ -36,6 +36,7 @@ class Product:
     """The product's name: its tags are mapped like any source's names."""
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = field(default="all", init=False)
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the predictions in their order, with their lines; repeated ones too, since the file may be endless.

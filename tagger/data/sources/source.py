@@ -6,13 +6,16 @@ knows nothing of our labels: names become labels later and in one place, by the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
 from tagger.data.skipped import Skipped as Skipped  # noqa: PLC0414 - every source takes both from here
 from tagger.data.states import Unknown
 from tagger.errors import UserError
+
+Folds = Literal["all", "train"]
+"""Folds that a source's photos are dealt into."""
 
 PHOTOS = pa.schema(
     {
@@ -72,6 +75,14 @@ class Source(Protocol):
     @property
     def unknown(self) -> Unknown:
         """What a label that is neither present nor absent counts for: negative, ignore or a weight in [0, 1]."""
+
+    @property
+    def folds(self) -> Folds:
+        """Folds that its photos are dealt into; ``train`` if they were chosen for their labels, as a search does.
+
+        Figures and thresholds are about the data set's photos: where all that a search found are tested on, they are
+        about what searches find. What such a source thinks of them becomes questions (tagger.cleaning.queue.searched).
+        """
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield what the source says; count in ``skipped`` what it leaves out.

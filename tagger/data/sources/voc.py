@@ -16,7 +16,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from tagger.data.sources.paths import staying
-from tagger.data.sources.source import Chunk, Skipped, SourceError
+from tagger.data.sources.source import Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import PRESENT, UNKNOWN, Unknown
 
@@ -46,6 +46,7 @@ class Voc:
     vocabulary: str = "voc"
     exhaustive: bool = True
     unknown: Unknown = "ignore"
+    folds: Folds = "all"
 
     def __post_init__(self) -> None:
         choices = {"image_set": ("train", "val", "trainval", "test"), "difficult": ("include", "exclude")}

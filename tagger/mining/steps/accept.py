@@ -30,9 +30,8 @@ def run(mining: Mining) -> None:
     scores = tuple(max(cosine, 0.0) for cosine in members.cosines)
     config.data.taxonomy = taxonomy
     added = add_candidates(Candidates(root, paths, scores, label, f"cluster:{label}"), config, str(mining.name))
-    known = f", {added.known:,} need none: what they show is known" if added.known else ""
-    mining.say(f"catalog   {added.photos:,} photos added")
-    mining.say(f"queue     {added.queue}: {added.asked:,} questions added{known}")
+    for line in added.said():
+        mining.say(line)
     mining.say(f"next      python -m tagger.clean step=export data={mining.name} data.taxonomy={taxonomy}")
 
 

@@ -169,9 +169,8 @@ def ask(mining: Mining, pool: Pool, found: Found) -> None:
     paths = [relative(pool.place(row), root) for row in found.rows.tolist()]
     said = Candidates(root, tuple(paths), tuple(found.scores.tolist()), config.label, f"similar:{config.label}")
     added = add_candidates(said, config, name)
-    known = f", {added.known:,} need none: what they show is known" if added.known else ""
-    mining.say(f"catalog   {added.photos:,} photos added")
-    mining.say(f"queue     {added.queue}: {added.asked:,} questions added{known}")
+    for line in added.said():
+        mining.say(line)
     mining.say(f"next      python -m tagger.clean step=export data={name}")
 
 

@@ -19,8 +19,9 @@ from tagger.data.card.facts import Facts, facts_of
 from tagger.data.card.markdown import card_text
 from tagger.data.card.page import card_page
 from tagger.data.catalog import CatalogStore
+from tagger.data.catalog.store import TABLES
 from tagger.data.inspection import inspect
-from tagger.data.sources.source import Chunk, Skipped
+from tagger.data.sources.source import Chunk, Folds, Skipped
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
 from tagger.data.taxonomy import Label, Taxonomy
@@ -51,6 +52,7 @@ class Told:
     vocabulary: str = ""
     exhaustive: bool = False
     unknown: Unknown = "negative"
+    folds: Folds = "all"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         skipped.add("a line <i>", HOSTILE, times=3)
@@ -126,6 +128,20 @@ def test_photos_and_labels_are_counted_with_what_follows(facts: Facts):
     assert facts.by_source.photos.tolist() == [14, 1]
     assert [source.statements["absent"] for source in facts.sources] == [0, 1]
     assert facts.sheets[1].tolist().count(-1) == 2
+
+
+def test_what_people_say_counts_and_is_no_sources(
+    prepared: tuple[CatalogStore, Assembly], facts: Facts, sources: dict[str, Told]
+):
+    store, _ = prepared
+    verdict = {"photo": 3, "label": "dog", "value": 1, "origin": "human", "annotator": "ann"}
+    with store.locked():
+        store.append({"verdicts": {"annotations": pa.Table.from_pylist([verdict], schema=TABLES["annotations"])}})
+    store, assembly = prepare(store.folder, sources)
+    now = facts_of(store, TAXONOMY, assembly)
+    # Ann has settled what the two sources contradict each other about.
+    assert now.counts.present[0].tolist() == [8, 7, 1, 7, 5]
+    assert [source.statements for source in now.sources] == [source.statements for source in facts.sources]
 
 
 def test_the_same_photo_of_two_sources_and_their_contradiction_are_found(facts: Facts):

@@ -32,7 +32,7 @@ from tagger.data.sources.open_images.columns import (
 )
 from tagger.data.sources.open_images.files import File, blocks, names_in
 from tagger.data.sources.open_images.hierarchy import Hierarchy
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped, SourceError
+from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import ABSENT, PRESENT, Unknown
 
@@ -81,6 +81,7 @@ class OpenImages:
     vocabulary: str = "open_images"
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
+    folds: Folds = "all"
 
     def __post_init__(self) -> None:
         for name, allowed in {"without_file": ("skip", "keep"), "fetch": ("original", "thumbnail", None)}.items():
