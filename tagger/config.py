@@ -238,6 +238,7 @@ class MineConfig:
     least: int = MISSING
     clusters: int | None = None
     cluster: int | None = None
+    rest: int = MISSING
     parents: list[str] = MISSING
     definition: str = MISSING
     cache: str = MISSING

@@ -101,11 +101,13 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     said = mine("clusters", "pool=pool", *data, name="folder")
     assert "red" in said, "the nearest labels are named"
     before = (root / "colours.yaml").read_text()
+    (pool / "broken.jpg").unlink()
     stripes = "label=pattern.stripes"
-    said = mine("accept", "pool=pool", "cluster=1", stripes, *data, "to=grown.yaml", name="folder")
+    said = mine("accept", "pool=pool", "cluster=1", stripes, *data, "to=grown.yaml", "rest=50", name="folder")
     assert "pattern.stripes written into grown.yaml, now 5 labels" in said
     assert "say in its definition what counts as it" in said
-    assert "12 photos added" in said and "12 questions come first" in said
+    assert "36 photos added" in said and "36 questions come first" in said
+    assert "the last 24 were drawn from the rest of the pool" in said
     assert "step=export data=folder data.taxonomy=grown.yaml" in said
     assert (root / "colours.yaml").read_text() == before
     first, second, remark, *_ = Path("grown.yaml").read_text().splitlines()
@@ -115,19 +117,24 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     assert (label.id, label.names) == ("pattern.stripes", {"en": "stripes"})
     queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
     assert {(row["label"], row["kind"], row["state"]) for row in queue} == {("pattern.stripes", "missing", 0)}
-    assert all(row["products"].startswith("cluster:pattern.stripes ") for row in queue)
+    scores = [float(row["products"].removeprefix("cluster:pattern.stripes ")) for row in queue]
+    assert min(scores[:12]) > 0.5 and scores[12:] == [0.0] * 24
     store = CatalogStore(tmp_path / "catalogs" / "folder")
+    assert [store.manifest.sources[f"{kind}:{pool}"]["folds"] for kind in ("pool", "drawn")] == ["train", "all"]
     assert store.manifest.taxonomy["fingerprint"] == read_taxonomy("grown.yaml").fingerprint
 
     # Another cluster for the same label, and one for another: the file grows.
-    said = mine("accept", "pool=pool", "cluster=2", stripes, *data, "to=grown.yaml", name="folder")
-    assert "pattern.stripes is in grown.yaml already; nothing is written there" in said and "24 questions" in said
+    said = mine("accept", "pool=pool", "cluster=2", stripes, *data, "to=grown.yaml", "rest=0", name="folder")
+    assert "pattern.stripes is in grown.yaml already; nothing is written there" in said
+    assert "0 photos added" in said and "36 questions come first" in said
+    queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
+    assert sum(not row["products"].endswith(" 0.00") for row in queue) == 24
     words = ["label=pattern.chequers", "parents=[red]", "definition=Squares, of two colours."]
-    said = mine("accept", "pool=pool", "cluster=3", *words, *data, "to=grown.yaml", name="folder")
+    said = mine("accept", "pool=pool", "cluster=3", *words, *data, "to=grown.yaml", "rest=0", name="folder")
     assert "now 6 labels" in said and "say in its definition" not in said
     last = read_taxonomy("grown.yaml").labels[-1]
     assert (last.parents, last.definition) == (("red",), "Squares, of two colours.")
-    assert len(read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet")) == 36
+    assert len(read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet")) == 48
 
 
 @pytest.mark.parametrize(
@@ -165,7 +172,7 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
         mine("accept", *words, "cluster=1", "parents=[pattern]", "to=grown.yaml", name="folder")
     table = tmp_path / "mining" / "clusters" / "pool" / "photos.csv"
     table.write_text(table.read_text().replace("pool/", "/etc/", 1))
-    with pytest.raises(UserError, match="a photo does not lie in pool=pool: '/etc/"):
+    with pytest.raises(UserError, match=r"/etc/.*does not lie below .*pool, where the pool is"):
         mine("accept", *words, "cluster=1", "to=grown.yaml", name="folder")
     assert not Path("grown.yaml").exists() and not Path("catalogs").exists()
 

@@ -3,8 +3,7 @@
 An opinion never counts as truth, so the label stays unknown on them until somebody decides.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from tagger.data.inspection import inspect
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, Source
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import Unknown
-from tagger.data.storage import is_url
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.errors import UserError
 from tagger.prepare import catalog_settings, fill, write
@@ -44,6 +42,9 @@ class Candidates:
     """Its id."""
     by: str
     """Who thinks so: ``similar:<label>``."""
+    drawn: tuple[str, ...] = ()
+    """Others of the pool, drawn at random: people are asked about them last. A label wants photos without it as well,
+    and, since nobody chose these for it, they may validate and test."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
     cache = Path(config.cache).expanduser().absolute()
     pool = f"pool:{found.root}"
     sources: dict[str, Source] = {
-        pool: PoolPhotos(root=found.root, paths=found.paths),
+        pool: PoolPhotos(root=found.root, paths=(*found.paths, *found.drawn)),
+        # Seen here as well, they are not only in a source that chose them.
+        **({f"drawn:{found.root}": PoolPhotos(root=found.root, paths=found.drawn, folds="all")} if found.drawn else {}),
         found.by: Opinions(of=pool, found=found),
     }
     with store.locked():
@@ -121,31 +124,6 @@ def check_label(label: str, taxonomy: Taxonomy) -> None:
         )
 
 
-def root_of(places: Sequence[str]) -> str:
-    """Return the folder or URL below which all photos of some places lie.
-
-    Example:
-        >>> root_of(["/photos/2019", "/photos/2020/*.jpg"]), root_of(["s3://bucket/album/"])
-        ('/photos', 's3://bucket/album')
-    """
-    folders = [_folder(place) for place in places]
-    if any(is_url(folder) for folder in folders):
-        if len(set(folders)) > 1:
-            raise UserError("photos behind several URLs cannot become candidates at once: search one pool at a time")
-        return folders[0]
-    return os.path.commonpath(folders)
-
-
-def _folder(place: str) -> str:
-    """Return what stands before the first part of a place that is a pattern or a file."""
-    if is_url(place):
-        return place.rstrip("/").partition("*")[0].rstrip("/")
-    path = Path(os.path.abspath(os.path.expanduser(place)))  # noqa: PTH100, PTH111 (links stay as they are)
-    while path != path.parent and not path.is_dir() and (any(sign in path.name for sign in "*?[") or path.is_file()):
-        path = path.parent
-    return str(path)
-
-
 def _ask(by: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[int, int]:
     """Put questions about what a search found before those of the queue; return how many, and how many need none."""
     closed = decided(said_by_people(store), rows_of(store), catalog.taxonomy)
@@ -165,7 +143,7 @@ class PoolPhotos:
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
-    folds: Folds = field(default="train", init=False)
+    folds: Folds = "train"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos."""
@@ -190,7 +168,8 @@ class Opinions:
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the opinions."""
-        scores = pa.array(np.clip(self.found.scores, 0, 1), pa.float32())
-        paths = pa.array(self.found.paths, pa.string())
-        said = annotation_table(paths, self.found.label, origin="product", score=scores)
+        found = self.found
+        scores = pa.array(np.clip([*found.scores, *[0.0] * len(found.drawn)], 0, 1), pa.float32())
+        paths = pa.array([*found.paths, *found.drawn], pa.string())
+        said = annotation_table(paths, found.label, origin="product", score=scores)
         yield Chunk(PHOTOS.empty_table(), said)

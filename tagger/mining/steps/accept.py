@@ -1,38 +1,48 @@
 """what=accept: a cluster becomes a label, and its photos questions about it."""
 
+import os
 from pathlib import Path
 
+import numpy as np
+
+from tagger.data.skipped import Skipped
 from tagger.data.taxonomy import Label, read_taxonomy
 from tagger.data.taxonomy.adding import with_label
 from tagger.data.taxonomy.writing import beginning, write_checked
 from tagger.errors import UserError
-from tagger.mining.clusters.table import read_photos
+from tagger.mining.clusters.table import Members, read_photos
 from tagger.mining.opened import Mining
-from tagger.mining.steps.similar import relative
+from tagger.mining.roots import below
 
 
 def run(mining: Mining) -> None:
     """Write the label, hand the photos to the cleaning queue, and say what to type next."""
     # Deferred, as in similar.py: a wrong setting is told at once.
-    from tagger.mining.candidates import Candidates, add_candidates, root_of
+    from tagger.mining.candidates import Candidates, add_candidates
 
     _check(mining)
     config, label = mining.config, str(mining.config.label)
-    table = photos_of(mining)
-    members = read_photos(table, config.cluster)
-    root = root_of(mining.places("pool"))
-    try:
-        paths = tuple(relative(place, root) for place in members.places)
-    except ValueError as error:
-        raise UserError(f"{table}: a photo does not lie in pool={config.pool}: {error}") from error
-    taxonomy = grown(mining, len(paths))
-    # A cosine below 0 is as little an opinion as one of 0.
-    scores = tuple(max(cosine, 0.0) for cosine in members.cosines)
-    config.data.taxonomy = taxonomy
-    added = add_candidates(Candidates(root, paths, scores, label, f"cluster:{label}"), config, str(mining.name))
-    for line in added.said():
+    members = read_photos(photos_of(mining), config.cluster)
+    others = drawn(mining, members)
+    root, paths = below([*members.places, *others], mining.places("pool"))
+    many = len(members.places)
+    config.data.taxonomy = taxonomy = grown(mining, many)
+    found = Candidates(root, paths[:many], members.cosines, label, f"cluster:{label}", paths[many:])
+    for line in add_candidates(found, config, str(mining.name)).said():
         mining.say(line)
+    if others:
+        mining.say(
+            f"          the last {len(others):,} were drawn from the rest of the pool: a label wants photos without it"
+        )
     mining.say(f"next      python -m tagger.clean step=export data={mining.name} data.taxonomy={taxonomy}")
+
+
+def drawn(mining: Mining, members: Members) -> list[str]:
+    """Return photos of the pool that are not in the cluster, drawn at random, the same ones every time."""
+    pool = mining.pool("pool", Skipped())
+    own = np.isin(pool.paths.to_numpy(zero_copy_only=False), [os.fsencode(place) for place in members.places])
+    rest = np.random.default_rng(0).permutation(np.flatnonzero(~own))[: mining.config.rest]
+    return [pool.place(int(photo)) for photo in np.sort(rest)]
 
 
 def photos_of(mining: Mining) -> Path:
@@ -79,6 +89,8 @@ def _check(mining: Mining) -> None:
     missing += ["data=…"] if mining.name is None else []
     if missing:
         raise UserError(f"{' and '.join(missing)} must be given; what=clusters prints the command")
+    if config.rest < 0:
+        raise UserError(f"rest={config.rest} must be 0 or more: how many photos of the rest are asked about")
     table = photos_of(mining)
     if not table.is_file():
         raise UserError(f"{table} is not there: python -m tagger.mine what=clusters pool={config.pool} writes it")

@@ -18,6 +18,7 @@ from tagger.mining.index import imported, kept_index
 from tagger.mining.lookalikes import looks, near_any
 from tagger.mining.opened import Mining
 from tagger.mining.pool import Pool
+from tagger.mining.roots import below
 from tagger.mining.search import Query, best, centre_of, query
 from tagger.mining.sheet import Section, Shot, write_sheet
 
@@ -162,30 +163,15 @@ def name_of(mining: Mining) -> str:
 
 def ask(mining: Mining, pool: Pool, found: Found) -> None:
     """Put the found photos into the catalog and the queue, and say what to type next."""
-    from tagger.mining.candidates import Candidates, add_candidates, root_of
+    from tagger.mining.candidates import Candidates, add_candidates
 
     config, name = mining.config, str(mining.name)
-    root = root_of(mining.places("pool"))
-    paths = [relative(pool.place(row), root) for row in found.rows.tolist()]
-    said = Candidates(root, tuple(paths), tuple(found.scores.tolist()), config.label, f"similar:{config.label}")
+    root, paths = below([pool.place(row) for row in found.rows.tolist()], mining.places("pool"))
+    said = Candidates(root, paths, tuple(found.scores.tolist()), config.label, f"similar:{config.label}")
     added = add_candidates(said, config, name)
     for line in added.said():
         mining.say(line)
     mining.say(f"next      python -m tagger.clean step=export data={name}")
-
-
-def relative(place: str, root: str) -> str:
-    """Return a photo's path below a root.
-
-    Example:
-        >>> relative("s3://album/2019/1.jpg", "s3://album"), relative("/photos/1.jpg", "/photos")
-        ('2019/1.jpg', '1.jpg')
-    """
-    from tagger.data.storage import is_url
-
-    if is_url(place):
-        return place.removeprefix(root.rstrip("/") + "/")
-    return Path(place).absolute().relative_to(root).as_posix()
 
 
 def _check(mining: Mining) -> None:
