@@ -239,6 +239,7 @@ class MineConfig:
     clusters: int | None = None
     cluster: int | None = None
     rest: int = MISSING
+    folds: str | None = None
     parents: list[str] = MISSING
     definition: str = MISSING
     cache: str = MISSING

@@ -28,10 +28,13 @@ def main(config: DictConfig) -> None:
         if config.what not in WHAT:
             raise UserError(f"what={config.what}: there is no such thing to mine; there is {', '.join(WHAT)}")
         quieten()
+        from tagger.cleaning.opened import training_words
         from tagger.mining.opened import Mining
 
         name = HydraConfig.get().runtime.choices.get("data")
-        import_module(f"tagger.mining.steps.{config.what}").run(Mining(config, name, command=typed()))
+        words = training_words(str(name), HydraConfig.get().overrides.task)
+        mining = Mining(config, name, command=typed(), words=tuple(words))
+        import_module(f"tagger.mining.steps.{config.what}").run(mining)
 
 
 def typed() -> str:

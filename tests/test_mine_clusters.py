@@ -120,7 +120,7 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     scores = [float(row["products"].removeprefix("cluster:pattern.stripes ")) for row in queue]
     assert min(scores[:12]) > 0.5 and scores[12:] == [0.0] * 24
     store = CatalogStore(tmp_path / "catalogs" / "folder")
-    assert [store.manifest.sources[f"{kind}:{pool}"]["folds"] for kind in ("pool", "drawn")] == ["train", "all"]
+    assert [store.manifest.sources[f"{kind}:{pool}"]["folds"] for kind in ("pool", "drawn")] == ["all", "all"]
     assert store.manifest.taxonomy["fingerprint"] == read_taxonomy("grown.yaml").fingerprint
 
     # Another cluster for the same label, and one for another: the file grows.
@@ -166,6 +166,8 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
     mine("clusters", "pool=pool")
     with pytest.raises(UserError, match=r"cluster=9: .*photos\.csv has clusters 1 to 3"):
         mine("accept", *words, "cluster=9", "to=grown.yaml", name="folder")
+    with pytest.raises(UserError, match="folds=test must be all or train"):
+        mine("accept", *words, "cluster=1", "folds=test", "to=grown.yaml", name="folder")
     with pytest.raises(UserError, match=r"colours has no such label; to=<a new label system>\.yaml writes one"):
         mine("accept", *words, "cluster=1", name="folder")
     with pytest.raises(UserError, match=r"nothing was written: it would be [^$]*parents names 'pattern', which is no"):

@@ -18,15 +18,22 @@ python -m tagger.export "checkpoint=$before" bundle=corel5k.tagger
 python -m tagger.mine what=clusters pool=mined.txt data=corel5k bundle=corel5k.tagger
 bedrooms=$(python "$here/cluster.py" bedroom)
 bathrooms=$(python "$here/cluster.py" bathroom)
-python -m tagger.mine what=accept pool=mined.txt "cluster=$bedrooms" label=bedroom data=corel5k to=corel5k_rooms.yaml \
+rooms=(data=corel5k data.taxonomy=corel5k_rooms.yaml)
+python -m tagger.mine what=accept pool=mined.txt "cluster=$bedrooms" label=bedroom data=corel5k to=corel5k_rooms.yaml rest=100 \
     'definition=A room to sleep in, with a bed or a cot in view. Prison cells and berths do not count.'
-python -m tagger.mine what=accept pool=mined.txt "cluster=$bathrooms" label=bathroom data=corel5k to=corel5k_rooms.yaml \
+python -m tagger.mine what=accept pool=mined.txt "cluster=$bathrooms" label=bathroom data=corel5k to=corel5k_rooms.yaml rest=100 \
     'definition=A room with a bath, a shower, a toilet or a washbasin in view. Kitchens do not count.'
 
+# More of them, by the cluster's photos as examples.
+for label in bedroom bathroom; do
+    python -m tagger.mine what=similar "examples=$label.txt" pool=mined.txt n=30 "label=$label" folds=all "${rooms[@]}"
+done
+
 # People decide: here with the verdicts of verdicts.csv, which were given by hand.
-python -m tagger.clean step=export to=csv data=corel5k data.taxonomy=corel5k_rooms.yaml
-python "$here/answer.py" cleaning/corel5k/tasks.csv
-python -m tagger.clean step=import from=cleaning/corel5k/tasks.csv data=corel5k data.taxonomy=corel5k_rooms.yaml
+python -m tagger.clean step=export to=csv "${rooms[@]}"
+tasks=$(ls cleaning/corel5k/tasks/*.csv | tail -1)
+python "$here/answer.py" "$tasks"
+python -m tagger.clean step=import "from=$tasks" "${rooms[@]}"
 
 # The labels are learnt, the others kept.
 python -m tagger.train +experiment=extend "from=$before" taxonomy=corel5k_rooms.yaml data=corel5k +data.catalog=catalogs/corel5k

@@ -45,6 +45,9 @@ class Candidates:
     drawn: tuple[str, ...] = ()
     """Others of the pool, drawn at random: people are asked about them last. A label wants photos without it as well,
     and, since nobody chose these for it, they may validate and test."""
+    folds: Folds = "train"
+    """In which the found photos may be that the catalog does not have; in all, figures of the label are about what such
+    searches find."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
     cache = Path(config.cache).expanduser().absolute()
     pool = f"pool:{found.root}"
     sources: dict[str, Source] = {
-        pool: PoolPhotos(root=found.root, paths=(*found.paths, *found.drawn)),
+        pool: PoolPhotos(root=found.root, paths=(*found.paths, *found.drawn), folds=found.folds),
         # Seen here as well, they are not only in a source that chose them.
         **({f"drawn:{found.root}": PoolPhotos(root=found.root, paths=found.drawn, folds="all")} if found.drawn else {}),
         found.by: Opinions(of=pool, found=found),
@@ -140,10 +143,10 @@ class PoolPhotos:
 
     root: str
     paths: tuple[str, ...]
+    folds: Folds
     vocabulary: str = field(default="", init=False)
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
-    folds: Folds = "train"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos."""

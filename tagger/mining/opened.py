@@ -1,10 +1,11 @@
 """What a step of mining works with: the settings, the network that looks at photos, and where what it finds goes."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import torch
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from tagger.data.embeddings import Embeddings, embedded
 from tagger.data.skipped import Skipped
+from tagger.data.sources.source import Folds
 from tagger.data.transforms import EvalTransform
 from tagger.errors import UserError
 from tagger.mining.pool import Pool, read_pool
@@ -29,6 +31,8 @@ class Mining:
     """The data set, as in ``data=…``; None if there is none."""
     command: str
     """What was typed."""
+    words: tuple[str, ...] = ()
+    """Those of the words typed that choose the data set and where files are kept."""
     console: Console = field(default_factory=lambda: Console(highlight=False))
 
     @property
@@ -98,6 +102,24 @@ class Mining:
     def named_by(self, setting: str) -> str:
         """Return what results are called: by the last part of the first place that a setting means."""
         return Path(self.places(setting)[0].rstrip("/")).stem.strip("*?[]. ") or "photos"
+
+    def folds(self, *, otherwise: Folds) -> Folds:
+        """Return the folds in which found photos may be.
+
+        Raises:
+            UserError: If there are no such ones.
+        """
+        given = self.config.folds or otherwise
+        if given not in get_args(Folds):
+            raise UserError(f"folds={given} must be {' or '.join(get_args(Folds))}")
+        return given  # type: ignore[no-any-return]
+
+    def asking(self, taxonomy: str | None = None) -> str:
+        """Return the command that asks people what is in the queue, in another label system if one is given."""
+        words = list(self.words or [f"data={self.name}"])
+        if taxonomy is not None:
+            words = [word for word in words if not word.startswith("data.taxonomy=")] + [f"data.taxonomy={taxonomy}"]
+        return shlex.join(["python", "-m", "tagger.clean", "step=export", *words])
 
     def say(self, line: str) -> None:
         """Print a line as it is."""

@@ -349,15 +349,18 @@ def test_silence_weighs_what_the_photos_sources_say_and_the_least_of_several(
     assert catalog.place(1) == str(Path(first) / "2.jpg")
 
 
+@pytest.mark.parametrize(
+    ("name", "folds"), [("similar:dog", "train"), ("pool:/photos", "all"), ("drawn:/photos", "all")]
+)
 def test_a_search_has_no_say_in_what_silence_means_on_a_photo_that_another_source_has(
-    store: CatalogStore, draw: Callable[..., str]
+    store: CatalogStore, draw: Callable[..., str], name: str, folds: Folds
 ) -> None:
     own, found = draw("own", "1.jpg", seed=1), draw("found", "1.jpg", seed=1)
     draw("found", "2.jpg", seed=2)
     photos: dict[str, tuple[str, ...]] = {"1.jpg": (), "2.jpg": ()}
     prepare(store, voc=Said(root=own, photos={"1.jpg": ("dog",)}, unknown="negative"))
-    prepare(store, search=Said(root=found, photos=photos, folds="train"))
-    catalog = view(store, TAXONOMY, roots={"voc": own, "search": found}, complete=True)
+    prepare(store, **{name: Said(root=found, photos=photos, folds=folds)})
+    catalog = view(store, TAXONOMY, roots={"voc": own, name: found}, complete=True)
     assert catalog.unknown is not None
     assert catalog.unknown.tolist() == [1.0, 0.0]
 

@@ -10,6 +10,9 @@ from tagger.data.catalog.reading import codes
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.states import unknown_weight
 
+POOLS = ("pool:", "drawn:")
+"""How the names of sources begin whose photos come without annotations: photos that tagger.mine found, or drew."""
+
 
 def only_chosen(sightings: pa.Table, sources: Mapping[str, Mapping[str, Any]], *, photos: int) -> np.ndarray:
     """Return which photos only sources have that chose them for their labels (``folds: train``), boolean (photos,).
@@ -29,14 +32,18 @@ def only_chosen(sightings: pa.Table, sources: Mapping[str, Mapping[str, Any]], *
 def silence(store: CatalogStore) -> np.ndarray:
     """Return what an unknown label of every photo weighs, float32 (photos,): the least that any of its sources says.
 
-    A source that chose a photo for a label has looked for no other: it has no say where another source has the photo.
+    A source that chose a photo for a label has looked for no other, and a pool for none: they have no say where another
+    source has the photo.
     """
     sightings, sources = store.table("sightings", ["photo", "source"]), store.manifest.sources
     names, source = codes(sightings["source"])
     weights = np.array([unknown_weight(sources[str(name)]["unknown"]) for name in names], dtype=np.float32)[source]
     result = np.ones(store.manifest.rows["photos"], dtype=np.float32)
-    photo = sightings["photo"].to_numpy()
-    speaks = ~_by_choice(sightings, sources) | only_chosen(sightings, sources, photos=len(result))[photo]
+    photo, has_say = sightings["photo"].to_numpy(), ~_by_choice(sightings, sources)
+    has_say &= ~np.array([str(name).startswith(POOLS) for name in names], dtype=bool)[source]
+    is_said = np.zeros(len(result), dtype=bool)
+    is_said[photo[has_say]] = True
+    speaks = has_say | ~is_said[photo]
     np.minimum.at(result, photo[speaks], weights[speaks])
     return result
 

@@ -22,19 +22,21 @@ def run(mining: Mining) -> None:
 
     _check(mining)
     config, label = mining.config, str(mining.config.label)
+    # A label that no other photo has could not be judged if these only trained, and would stay silent.
+    folds = mining.folds(otherwise="all")
     members = read_photos(photos_of(mining), config.cluster)
     others = drawn(mining, members)
     root, paths = below([*members.places, *others], mining.places("pool"))
     many = len(members.places)
     config.data.taxonomy = taxonomy = grown(mining, many)
-    found = Candidates(root, paths[:many], members.cosines, label, f"cluster:{label}", paths[many:])
+    found = Candidates(root, paths[:many], members.cosines, label, f"cluster:{label}", paths[many:], folds)
     for line in add_candidates(found, config, str(mining.name)).said():
         mining.say(line)
     if others:
         mining.say(
             f"          the last {len(others):,} were drawn from the rest of the pool: a label wants photos without it"
         )
-    mining.say(f"next      python -m tagger.clean step=export data={mining.name} data.taxonomy={taxonomy}")
+    mining.say(f"next      {mining.asking(taxonomy)}")
 
 
 def drawn(mining: Mining, members: Members) -> list[str]:

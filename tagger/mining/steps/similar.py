@@ -165,13 +165,15 @@ def ask(mining: Mining, pool: Pool, found: Found) -> None:
     """Put the found photos into the catalog and the queue, and say what to type next."""
     from tagger.mining.candidates import Candidates, add_candidates
 
-    config, name = mining.config, str(mining.name)
+    config = mining.config
     root, paths = below([pool.place(row) for row in found.rows.tolist()], mining.places("pool"))
-    said = Candidates(root, paths, tuple(found.scores.tolist()), config.label, f"similar:{config.label}")
-    added = add_candidates(said, config, name)
-    for line in added.said():
+    by = f"similar:{config.label}"
+    said = Candidates(
+        root, paths, tuple(found.scores.tolist()), config.label, by, folds=mining.folds(otherwise="train")
+    )
+    for line in add_candidates(said, config, str(mining.name)).said():
         mining.say(line)
-    mining.say(f"next      python -m tagger.clean step=export data={name}")
+    mining.say(f"next      {mining.asking()}")
 
 
 def _check(mining: Mining) -> None:
