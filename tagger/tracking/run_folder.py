@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -102,9 +103,10 @@ def close_run() -> None:
 
 def provenance() -> dict[str, str]:
     """Return the command, the commit of the code (with ``+`` if it was edited since) and when this is."""
-    command = " ".join(["python -m tagger.train", *sys.argv[1:]])
+    # As typed: sys.argv has the words that Hydra takes, as many of them.
+    words = sys.orig_argv[len(sys.orig_argv) - len(sys.argv) + 1 :]
     return {
-        "command": command,
+        "command": shlex.join(["python", "-m", "tagger.train", *words]),
         "commit": commit_of_code(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }

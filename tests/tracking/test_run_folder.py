@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,18 @@ def test_what_a_run_remembers_outlives_the_process(tmp_path: Path) -> None:
 
 def test_provenance_names_the_commit() -> None:
     assert provenance()["commit"].rstrip("+").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken", "command"),
+    [
+        (["from=a b.tagger", "seed=1"], ["from_model='a b.tagger'", "seed=1"], " 'from=a b.tagger' seed=1"),
+        ([], [], ""),
+    ],
+)
+def test_the_command_is_what_was_typed_and_not_what_hydra_takes(
+    typed: list[str], taken: list[str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "tagger.train", *typed])
+    monkeypatch.setattr(sys, "argv", ["train.py", *taken])
+    assert provenance()["command"] == f"python -m tagger.train{command}"
