@@ -18,6 +18,7 @@ from tagger.mining.opened import Mining
 from tagger.mining.relations.accepted import read_suggestions
 from tagger.mining.steps import relations
 from tagger.studies.composing import composed, composing
+from tagger.tags.relations.rules import Relation, relations_of
 
 
 def mining(*words: str, name: str | None = "sample") -> Mining:
@@ -50,6 +51,9 @@ def test_what_is_left_of_the_suggestions_is_written_where_it_is_said(
     relations.run(mining("patch=relations.yaml", "to=plus.yaml"))
     grown = read_taxonomy("plus.yaml")
     assert grown.labels[grown.column["object.car"]].implies == ("scene.city",)
+    # What rules=taxonomy applies is what is audited.
+    before, now = (relations_of(taxonomy) for taxonomy in (read_taxonomy("sample"), grown))
+    assert set(now) - set(before) == {Relation("implies", "object.car", "scene.city")}
     assert "data=sample data.taxonomy=plus.yaml rules=taxonomy" in capsys.readouterr().out
     with pytest.raises(UserError, match="is there already"):
         relations.run(mining("patch=relations.yaml", "to=plus.yaml"))

@@ -12,8 +12,11 @@ import pytest
 
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.fold_noise import FoldNoise, Part, write_fold_noise
+from tagger.data.catalog.prepared import Prepared
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
+from tagger.data.sources.source import SourceError
+from tagger.data.taxonomy import read_taxonomy
 
 pytestmark = pytest.mark.slow
 
@@ -187,7 +190,9 @@ def test_a_changed_taxonomy_asks_to_prepare_again(prepare: Prepare) -> None:
     taxonomy = prepare.root / "pets.yaml"  # type: ignore[attr-defined]
     taxonomy.write_text(PETS + "  - {id: horse, parents: [animal], sources: {theirs: [Pferd]}}\n")
     refused = prepare("logger=csv", verb="train")
-    assert "run python -m tagger.prepare with the same data" in " ".join(refused.stderr.split())
+    assert "with an earlier label system 'pets': run python -m tagger.prepare" in " ".join(refused.stderr.split())
+    with pytest.raises(SourceError, match="with 'pets', not 'voc': run"):
+        Prepared(folder=str(prepare.cwd / "catalog")).read(None, read_taxonomy("voc"))  # type: ignore[attr-defined]
     done = prepare()
     assert done.returncode == 0, done.stderr
     assert "Pferd" not in done.stdout

@@ -43,7 +43,7 @@ def test_implications_are_in_force_and_exclusions_wait_for_someone_who_knows(lab
     path.write_text(text)
     # Open Images knows that a dog is a kind of animal; of snow nobody says that it is a kind of anything.
     assert set(read_suggestions(path)) == {Addition("dog", "parents", "animal"), Addition("dog", "implies", "snow")}
-    reason = "60 of 60 photos, of all such 0.96 or more; 3.2 times as by chance; open_images: known"
+    reason = "60 of 60 photos, of all such 0.96 or more; 3.2 times what chance gives; open_images: known"
     assert f"  - {{label: dog, parents: animal}}   # {reason}\n" in text
     assert "  # - {label: snow, excludes: sand}   # 0 of 120 photos, 63 by chance" in text
     path.write_text(text.replace("  # - {", "  - {"))

@@ -45,9 +45,9 @@ class Prepared:
         made = store.manifest.taxonomy
         if made["fingerprint"] != taxonomy.fingerprint:
             is_same = made["name"] == taxonomy.name
-            by = f"an earlier {taxonomy.name!r}" if is_same else f"{made['name']!r}, not {taxonomy.name!r}"
+            by = f"an earlier label system {taxonomy.name!r}" if is_same else f"{made['name']!r}, not {taxonomy.name!r}"
             raise SourceError(
-                f"the catalog in {store.folder} was prepared with the label system {by}: run python -m tagger.prepare "
+                f"the catalog in {store.folder} was prepared with {by}: run python -m tagger.prepare "
                 "with the same data=… and data.taxonomy=…; it adds what the label system says, and every photo keeps "
                 "its fold"
             )
