@@ -1,4 +1,4 @@
-"""Print the number of the cluster with most photos of a kind, as a person sees on the contact sheet; list its photos."""
+"""Print the number of the cluster with most photos of a kind, as seen on the contact sheet, and list its photos."""
 
 import csv
 import sys
