@@ -21,6 +21,8 @@ from tagger.errors import UserError
 from tagger.mine import PATHS
 from tagger.mining.opened import Mining
 from tagger.mining.steps import accept, clusters
+from tagger.studies.composing import composed, composing
+from tagger.training.building import build_data
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -122,6 +124,12 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     store = CatalogStore(tmp_path / "catalogs" / "folder")
     assert [store.manifest.sources[f"{kind}:{pool}"]["folds"] for kind in ("pool", "drawn")] == ["all", "all"]
     assert store.manifest.taxonomy["fingerprint"] == read_taxonomy("grown.yaml").fingerprint
+
+    # Whatever silence means on the data set's own photos, on those of the pool nobody has looked for anything.
+    words = [*data, "data.taxonomy=grown.yaml", "data.unknown=negative", "+data.catalog=catalogs/folder"]
+    with composing():
+        trained = build_data(composed("train", words))
+    assert np.array(trained.weights)[trained.kinds].tolist() == [1.0] * 40 + [0.0] * 36
 
     # Another cluster for the same label, and one for another: the file grows.
     said = mine("accept", "pool=pool", "cluster=2", stripes, *data, "to=grown.yaml", "rest=0", name="folder")

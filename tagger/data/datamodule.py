@@ -203,6 +203,8 @@ class PhotoData(pl.LightningDataModule):
         said = self.labelled.unknown if self.unknown is None else np.full(len(self.labelled), self.unknown)
         if said is None:
             raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
+        if (pool := self.labelled.column("pool")) is not None:
+            said = np.where(pool, np.float32(0), said)
         # Of a photo without labels silence says nothing, whatever it says elsewhere.
         said = np.append(said, np.zeros(len(self.catalog) - len(self.labelled), said.dtype))
         weights, kinds = np.unique(said, return_inverse=True)

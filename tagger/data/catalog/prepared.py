@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tagger.data.catalog.freed import give_back_freed_memory
 from tagger.data.catalog.reading import codes, statements, visible
-from tagger.data.catalog.sightings import silence
+from tagger.data.catalog.sightings import only_pools, silence
 from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.catalog.view import Catalog
@@ -75,6 +75,8 @@ def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], 
     names, source = codes(photos["source"])
     photos = photos.drop_columns(["source"]).append_column("root", pa.array(source, pa.int8()))
     places = tuple(roots[str(name)] for name in names)
+    if (pools := only_pools(store)).any():
+        photos = photos.append_column("pool", pa.array(pools))
     catalog = Catalog(taxonomy, places, photos, held, unknown=silence(store))
     with_file = pc.is_valid(photos["path"]).to_numpy()
     return catalog if with_file.all() else catalog.take(np.flatnonzero(with_file))

@@ -29,6 +29,16 @@ def only_chosen(sightings: pa.Table, sources: Mapping[str, Mapping[str, Any]], *
     return result
 
 
+def only_pools(store: CatalogStore) -> np.ndarray:
+    """Return which photos only pools have: nobody has looked for any label on them, boolean (photos,)."""
+    sightings = store.table("sightings", ["photo", "source"])
+    photo, is_pool = sightings["photo"].to_numpy(), _of_pools(sightings)
+    result = np.zeros(store.manifest.rows["photos"], dtype=bool)
+    result[photo[is_pool]] = True
+    result[photo[~is_pool]] = False
+    return result
+
+
 def silence(store: CatalogStore) -> np.ndarray:
     """Return what an unknown label of every photo weighs, float32 (photos,): the least that any of its sources says.
 
@@ -39,13 +49,18 @@ def silence(store: CatalogStore) -> np.ndarray:
     names, source = codes(sightings["source"])
     weights = np.array([unknown_weight(sources[str(name)]["unknown"]) for name in names], dtype=np.float32)[source]
     result = np.ones(store.manifest.rows["photos"], dtype=np.float32)
-    photo, has_say = sightings["photo"].to_numpy(), ~_by_choice(sightings, sources)
-    has_say &= ~np.array([str(name).startswith(POOLS) for name in names], dtype=bool)[source]
+    photo, has_say = sightings["photo"].to_numpy(), ~_by_choice(sightings, sources) & ~_of_pools(sightings)
     is_said = np.zeros(len(result), dtype=bool)
     is_said[photo[has_say]] = True
     speaks = has_say | ~is_said[photo]
     np.minimum.at(result, photo[speaks], weights[speaks])
     return result
+
+
+def _of_pools(sightings: pa.Table) -> np.ndarray:
+    """Return which sightings are of a pool, boolean (sightings,)."""
+    names, source = codes(sightings["source"])
+    return np.array([str(name).startswith(POOLS) for name in names], dtype=bool)[source]
 
 
 def _by_choice(sightings: pa.Table, sources: Mapping[str, Mapping[str, Any]]) -> np.ndarray:

@@ -30,7 +30,8 @@ class Catalog:
     """Folders or URLs that paths are relative to: of a photo, the one at its ``root`` in ``photos``, else the first."""
     photos: pa.Table
     """Column path, and where they are known ``root`` (place in ``roots``), ``split`` (train | test), ``group`` (photos
-    kept together), ``fold`` (0 to 9), ``photo_id`` (hash of the content), ``width`` and ``height``."""
+    kept together), ``fold`` (0 to 9), ``photo_id`` (hash of the content), ``width`` and ``height``,
+    ``pool`` (whether only a pool has it, in which nobody has looked for any label)."""
     states: csr_array
     """int8 (photos, labels); PRESENT and ABSENT are stored, unknown is not."""
     truth: csr_array | None = None
