@@ -19,6 +19,8 @@ from tagger.mining.clusters.table import clusters_table, read_photos, write_clus
 from tagger.mining.clusters.unnamed import is_unnamed
 from tagger.model.imagenet import Classifier, words
 
+HEAD, ID = "cluster,rank,photo,cosine,photo_id\n", "0123456789abcdef" * 2
+
 NOWHERE = np.zeros(2, dtype=np.float32)
 
 
@@ -161,11 +163,11 @@ def test_names_are_shown_plainly_in_table_and_terminal(tmp_path: Path):
     ("text", "message"),
     [
         ("rank,photo\n", "expected the columns cluster, rank, photo"),
-        ("cluster,rank,photo,cosine,photo_id\n1,1,a.jpg,0.5,x\n2,1,b.jpg,0.4,y\n", "has clusters 1 to 2"),
-        ("cluster,rank,photo,cosine,photo_id\none,1,a.jpg,0.5,x\n", "line 2: expected a cluster's number"),
-        ("cluster,rank,photo,cosine,photo_id\n3,1,a.jpg,nan,x\n", "line 2: expected"),
-        ("cluster,rank,photo,cosine,photo_id\n3,1,,0.5,x\n", "line 2: expected"),
-        ("cluster,rank,photo,cosine,photo_id\n3,1\n", "line 2: expected"),
+        (f"{HEAD}1,1,a.jpg,0.5,{ID}\n2,1,b.jpg,0.4,{ID}\n", "has clusters 1 to 2"),
+        (f"{HEAD}one,1,a.jpg,0.5,{ID}\n", "line 2: expected a cluster, a cosine and a photo_id"),
+        (f"{HEAD}3,1,a.jpg,nan,{ID}\n", "line 2: expected"),
+        (f'{HEAD}3,1,"two\nlines.jpg",0.5,{ID}\n3,1,a.jpg,0.5,../../etc\n', "line 4: expected"),
+        (f"{HEAD}3,1\n", "line 2: expected"),
     ],
 )
 def test_a_damaged_table_of_photos_is_told_by_its_line(tmp_path: Path, text: str, message: str):

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def write_photos(path: Path, clusters: Sequence[Cluster], pool: Pool) -> None:
 class Members:
     """The photos of one cluster, what fits best first."""
 
-    places: tuple[str, ...]
+    ids: tuple[str, ...]
+    """As in the pool: 32 hex digits of the sha256 of the file. What the table says of paths is for people only."""
     cosines: tuple[float, ...]
 
 
@@ -60,20 +62,21 @@ def read_photos(path: Path, number: int) -> Members:
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != PHOTOS:
             raise UserError(f"{path}: expected the columns {', '.join(PHOTOS)}; what=clusters writes them")
-        found, last = [], 0
-        for line, row in enumerate(rows, start=2):
+        ids, cosines, last = [], [], 0
+        for row in rows:
             try:
                 cluster, cosine = int(row["cluster"]), float(row["cosine"])
             except (TypeError, ValueError):
-                cosine = math.nan
-            if not -1 <= cosine <= 1 or not row["photo"]:
-                raise UserError(f"{path}, line {line}: expected a cluster's number, a photo and a cosine, got {row}")
+                cluster, cosine = 0, math.nan
+            if not -1 <= cosine <= 1 or not re.fullmatch("[0-9a-f]{32}", row["photo_id"] or ""):
+                raise UserError(f"{path}, line {rows.line_num}: expected a cluster, a cosine and a photo_id, got {row}")
             last = max(last, cluster)
             if cluster == number:
-                found.append((row["photo"], cosine))
-    if not found:
+                ids.append(row["photo_id"])
+                cosines.append(cosine)
+    if not ids:
         raise UserError(f"cluster={number}: {path} has clusters 1 to {last}")
-    return Members(*(tuple(column) for column in zip(*found, strict=True)))  # type: ignore[arg-type]
+    return Members(tuple(ids), tuple(cosines))
 
 
 def clusters_table(clusters: Sequence[Cluster], *, shown: int) -> Table:

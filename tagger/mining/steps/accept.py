@@ -1,10 +1,12 @@
 """what=accept: a cluster becomes a label, and its photos questions about it."""
 
-import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from tagger.data.embedding_store import KEY
 from tagger.data.skipped import Skipped
 from tagger.data.taxonomy import Label, read_taxonomy
 from tagger.data.taxonomy.adding import with_label
@@ -12,7 +14,11 @@ from tagger.data.taxonomy.writing import beginning, write_checked
 from tagger.errors import UserError
 from tagger.mining.clusters.table import Members, read_photos
 from tagger.mining.opened import Mining
+from tagger.mining.pool import Pool
 from tagger.mining.roots import below
+
+GONE = -1
+"""The place of a photo that is not in the pool any more."""
 
 
 def run(mining: Mining) -> None:
@@ -25,26 +31,35 @@ def run(mining: Mining) -> None:
     # A label that no other photo has could not be judged if these only trained, and would stay silent.
     folds = mining.folds(otherwise="all")
     members = read_photos(photos_of(mining), config.cluster)
-    others = drawn(mining, members)
-    root, paths = below([*members.places, *others], mining.places("pool"))
-    many = len(members.places)
+    pool = mining.pool("pool", Skipped())
+    own = places_in(pool, members)
+    if (own == GONE).all():
+        raise UserError(f"cluster={config.cluster}: none of its photos is in pool={config.pool} any more")
+    others = drawn(pool, own, config.rest)
+    rows, cosines = own[own != GONE], tuple(np.array(members.cosines)[own != GONE].tolist())
+    root, paths = below([pool.place(int(row)) for row in (*rows, *others)], mining.places("pool"))
+    many = len(rows)
     config.data.taxonomy = taxonomy = grown(mining, many)
-    found = Candidates(root, paths[:many], members.cosines, label, f"cluster:{label}", paths[many:], folds)
+    found = Candidates(root, paths[:many], cosines, label, f"cluster:{label}", paths[many:], folds)
     for line in add_candidates(found, config, str(mining.name)).said():
         mining.say(line)
-    if others:
+    if len(others):
         mining.say(
             f"          the last {len(others):,} were drawn from the rest of the pool: a label wants photos without it"
         )
     mining.say(f"next      {mining.asking(taxonomy)}")
 
 
-def drawn(mining: Mining, members: Members) -> list[str]:
+def places_in(pool: Pool, members: Members) -> np.ndarray:
+    """Return where the photos of a cluster are in the pool now, by their content, int64 (photos,); else ``GONE``."""
+    keys = pa.array([bytes.fromhex(id_) for id_ in members.ids], KEY)
+    return np.asarray(pc.index_in(keys, pool.keys).fill_null(GONE).to_numpy(), dtype=np.int64)
+
+
+def drawn(pool: Pool, own: np.ndarray, count: int) -> np.ndarray:
     """Return photos of the pool that are not in the cluster, drawn at random, the same ones every time."""
-    pool = mining.pool("pool", Skipped())
-    own = np.isin(pool.paths.to_numpy(zero_copy_only=False), [os.fsencode(place) for place in members.places])
-    rest = np.random.default_rng(0).permutation(np.flatnonzero(~own))[: mining.config.rest]
-    return [pool.place(int(photo)) for photo in np.sort(rest)]
+    rest = np.setdiff1d(np.arange(len(pool)), own)
+    return np.sort(np.random.default_rng(0).permutation(rest)[:count])
 
 
 def photos_of(mining: Mining) -> Path:
