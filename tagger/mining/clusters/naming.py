@@ -1,15 +1,14 @@
 """What a cluster may be called: ImageNet's words for its photos, and the labels that are nearest to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tagger.data.embeddings import Features
 from tagger.mining.clusters.cluster import Grouping, Ranked
-from tagger.mining.clusters.clustering import sums_by_cluster
+from tagger.mining.clusters.clustering import ALONE, sums_by_cluster
 from tagger.mining.clusters.known import KnownLabels
-from tagger.mining.search import BLOCK
 from tagger.model.imagenet import Classifier, words
 
 NAMES = 3
@@ -27,10 +26,11 @@ def with_words(found: Grouping, features: Features, classifier: Classifier) -> G
         features: Embeddings, (photos, features).
         classifier: What the backbone's weights came with.
     """
-    classes = len(classifier.bias)
-    means = _means(found, lambda some: classifier.probabilities(features[some]), classes)
-    blocks = [slice(at, at + BLOCK) for at in range(0, len(features), BLOCK)]
-    pool = np.sum([classifier.probabilities(features[some]).sum(axis=0) for some in blocks], axis=0) / len(features)
+    # Photos in no cluster are one more, the first: the pool's words are those of all.
+    sums, sizes = sums_by_cluster(
+        found.cluster - ALONE, lambda some: classifier.probabilities(features[some]), len(classifier.bias)
+    )
+    pool, means = sums.sum(axis=0) / len(features), sums[1:] / np.maximum(sizes[1:], 1)[:, None]
     worth = means * np.log(np.maximum(means, 1e-12) / np.maximum(pool, 1e-12))
     names = _ranked(worth, means, words())
     named = (replace(one, words=ranked) for one, ranked in zip(found.clusters, names, strict=True))
@@ -45,7 +45,8 @@ def with_scored(found: Grouping, scores: np.ndarray, labels: Sequence[str]) -> G
         scores: 0..1, (photos, labels).
         labels: Ids of the labels.
     """
-    means = _means(found, lambda some: scores[some], len(labels))
+    sums, sizes = sums_by_cluster(found.cluster, lambda some: scores[some], len(labels))
+    means = sums / np.maximum(sizes, 1)[:, None]
     return _near(found, _ranked(means, means, labels))
 
 
@@ -53,11 +54,6 @@ def with_nearest(found: Grouping, known: KnownLabels) -> Grouping:
     """Return the clusters with the labels whose photos they look most like."""
     cosines = found.means @ known.means.T
     return _near(found, _ranked(cosines, cosines, known.ids))
-
-
-def _means(found: Grouping, values: Callable[[slice], np.ndarray], width: int) -> np.ndarray:
-    sums, sizes = sums_by_cluster(found.cluster, values, width)
-    return np.asarray(sums / np.maximum(sizes, 1)[:, None])
 
 
 def _ranked(worth: np.ndarray, figures: np.ndarray, names: Sequence[str]) -> list[Ranked]:
