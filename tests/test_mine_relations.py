@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
+from tagger.mining.annotated import as_said
 from tagger.mining.opened import Mining
 from tagger.mining.relations.accepted import read_suggestions
 from tagger.mining.steps import relations
@@ -81,7 +82,7 @@ def test_only_photos_that_train_are_looked_at_and_near_duplicates_count_once():
 
 
 def test_what_validation_and_test_photos_show_changes_nothing():
-    data = relations.as_said(mining("data.source.photos=100", "data.source.size=32"))
+    data = as_said(mining("data.source.photos=100", "data.source.size=32"))
     before = relations.counted(data)
     others = np.setdiff1d(np.arange(len(data.catalog.photos)), data.train_rows)
     assert len(others) >= 15
@@ -94,5 +95,5 @@ def test_what_validation_and_test_photos_show_changes_nothing():
 
 
 def test_what_the_label_system_has_filled_in_confirms_nothing():
-    source: Any = relations.as_said(mining(name="album")).source
+    source: Any = as_said(mining(name="album")).source
     assert source.complete is False

@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 from tagger.data.embeddings import Features
 from tagger.data.skipped import Skipped
 from tagger.data.states import PRESENT
+from tagger.mining.annotated import as_said
 from tagger.mining.opened import Mining
 from tagger.mining.search import BLOCK, centre_of, directions
-from tagger.mining.steps.relations import as_said
 
 LEAST = 5
 """Photos of a label from which on it is known what it looks like."""

@@ -1,19 +1,16 @@
 """what=relations: which prior relations the annotations suggest, and what they say of those that are stated."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from hydra.utils import instantiate
 
 from tagger.atomic import write_text
-from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.datamodule import PhotoData
-from tagger.data.replication import Replication
 from tagger.data.taxonomy import read_taxonomy
 from tagger.errors import UserError
+from tagger.mining.annotated import as_said
 from tagger.mining.opened import Mining
 from tagger.mining.relations.accepted import read_suggestions, write_grown
 from tagger.mining.relations.criteria import Criteria
@@ -91,20 +88,6 @@ def report(mining: Mining, findings: Sequence[Finding], data: PhotoData, facts: 
     for what, name in (("page", "html"), ("table", "csv"), ("to review", "yaml")):
         mining.say(f"{what:10}{folder / f'relations.{name}'}")
     mining.say(f"{'picture':10}{folder / 'graph.svg'}")
-
-
-def as_said(mining: Mining) -> PhotoData:
-    """Return the data set with nothing but what was said: what the label system has filled in would confirm itself."""
-    folder = Path("catalogs") / str(mining.name)
-    # Partial: Hydra would turn a dataclass among the arguments into a config. Nothing is drawn and nothing trained.
-    build = instantiate(mining.config.data, _partial_=True)
-    data: PhotoData = build(cache=mining.cache, seed=0, sampler=Replication())
-    if isinstance(data.source, Prepared):
-        data.source = replace(data.source, complete=False)
-    elif data.prepared is None and CatalogStore(folder).exists:
-        mining.say(f"read from {folder}, with what people decided")
-        data.prepared = str(folder)
-    return data
 
 
 def counted(data: PhotoData) -> tuple[Pairs, Pairs]:
