@@ -47,7 +47,8 @@ def _relative(photo: str, root: str) -> str:
         lies_there = path.split(os.sep, 1)[0] != os.pardir
     if not lies_there:
         raise UserError(f"{photo} does not lie below {root}, where the pool is")
-    return path
+    # A catalog's paths are UTF-8. What is none becomes escapes, as in photos.csv, and is told as a missing file.
+    return path.encode(errors="backslashreplace").decode()
 
 
 def _folder(place: str) -> str | None:
