@@ -181,6 +181,9 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
         mine("accept", *words, "cluster=1", name="folder")
     with pytest.raises(UserError, match=r"nothing was written: it would be [^$]*parents names 'pattern', which is no"):
         mine("accept", *words, "cluster=1", "parents=[pattern]", "to=grown.yaml", name="folder")
+    Path("other.yaml").write_text("name: other\nlabels: [red, violet]\n")
+    with pytest.raises(UserError, match=r"to=other\.yaml lacks 3 labels of colours, such as .green.: give one"):
+        mine("accept", *words, "cluster=1", "to=other.yaml", name="folder")
     table = tmp_path / "mining" / "clusters" / "pool" / "photos.csv"
     text = table.read_text()
     # Paths are for people; what is meant is in the pool, or nowhere.
