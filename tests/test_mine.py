@@ -143,6 +143,8 @@ def test_found_photos_become_questions_about_a_label(
         store.append({"verdicts": {"annotations": pa.table(rows, schema=TABLES["annotations"])}})
     _, said = mine(*data, "n=6", name="folder")
     assert "5 questions come first, 1 need none: people have decided, or what they show is known" in said
+    left = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet")["photo_id"].to_pylist()
+    assert len(left) == 5 and queue[0]["photo_id"] not in left
 
 
 @pytest.mark.parametrize(

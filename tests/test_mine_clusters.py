@@ -181,6 +181,9 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
         mine("accept", *words, "cluster=1", name="folder")
     with pytest.raises(UserError, match=r"nothing was written: it would be [^$]*parents names 'pattern', which is no"):
         mine("accept", *words, "cluster=1", "parents=[pattern]", "to=grown.yaml", name="folder")
+    Path("other.yaml").write_text("name: other\nlabels: [red, violet]\n")
+    with pytest.raises(UserError, match=r"to=other\.yaml lacks 3 labels of colours, such as .green.: give one"):
+        mine("accept", *words, "cluster=1", "to=other.yaml", name="folder")
     table = tmp_path / "mining" / "clusters" / "pool" / "photos.csv"
     text = table.read_text()
     # Paths are for people; what is meant is in the pool, or nowhere.
@@ -188,6 +191,32 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
     with pytest.raises(UserError, match="none of its photos is in pool=pool any more"):
         mine("accept", *words, "cluster=1", "to=grown.yaml", name="folder")
     assert not Path("grown.yaml").exists() and not Path("catalogs").exists()
+
+
+def test_where_nothing_looks_alike_it_is_said_what_may_help(pool: Path, mine: Mine):
+    said = mine("clusters", "pool=pool", "least=30")
+    assert "found     0 by hdbscan" in said and "ImageNet would say" not in said
+    assert "next      more photos, smaller clusters (least= below 30), or method=kmeans" in said
+
+
+def test_photos_that_cannot_be_asked_about_are_told(
+    pool: Path, mine: Mine, colours: Callable[..., Path], tmp_path: Path
+):
+    (pool / "broken.jpg").unlink()
+    mine("clusters", "pool=pool")
+    with (tmp_path / "mining" / "clusters" / "pool" / "photos.csv").open() as file:
+        gone, odd, *_ = (row["photo"] for row in csv.DictReader(file) if row["cluster"] == "1")
+    Path(gone).unlink()
+    Path(odd).rename(Path(odd).with_name(os.fsdecode(b"odd\xff.png")))
+    mine("clusters", "pool=pool")
+    root = colours(40)
+    data = ["data=folder", f"data.root={root}", "data.source.folder=colours", "data.workers=0"]
+    data += [f"data.taxonomy={root / 'colours.yaml'}", "to=grown.yaml", "label=any"]
+    with (tmp_path / "mining" / "clusters" / "pool" / "photos.csv").open() as file:
+        number = next(row["cluster"] for row in csv.DictReader(file) if "\\udcff" in row["photo"])
+    said = mine("accept", "pool=pool", f"cluster={number}", *data, "rest=0", name="folder")
+    assert "left out  1: photo cannot be read, e.g. " in said and "odd\\udcff.png: missing" in said
+    assert "10 photos added" in said and "10 questions come first" in said
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What is left out is counted, never silently dropped."""
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 
@@ -24,3 +25,16 @@ class Skipped:
         kept = self.examples.setdefault(reason, [])
         if len(kept) < 5:
             kept.append(example)
+
+    def said(self, *, quietly: Collection[str] = ()) -> Iterator[str]:
+        """Yield it in lines, for the terminal, the most frequent reason first; without some of them.
+
+        Example:
+            >>> skipped = Skipped()
+            >>> skipped.add("empty file", "a.jpg", times=1200)
+            >>> list(skipped.said())
+            ['left out  1,200: empty file, e.g. a.jpg']
+        """
+        for reason, count in self.counts.most_common():
+            if reason not in quietly:
+                yield f"left out  {count:,}: {reason}, e.g. {self.examples[reason][0]}"

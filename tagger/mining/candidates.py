@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from omegaconf import DictConfig
+from scipy.sparse import csr_array
 
-from tagger.cleaning.queue.making import before
+from tagger.cleaning.queue.making import before, states_of
 from tagger.cleaning.queue.searched import finds, searched_tasks
-from tagger.cleaning.queue.table import QUEUE, read_queue, write_queue
+from tagger.cleaning.queue.table import AGAIN, QUEUE, SAMPLE, read_queue, write_queue
 from tagger.cleaning.scoring.turns import rows_of
 from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog import Catalog, CatalogStore
@@ -60,11 +62,14 @@ class Added:
     """Questions that come first in the queue now: all that this search ever found and nobody knows."""
     known: int
     """Candidates that need none: what they show is known, or people cannot say."""
+    left_out: Skipped
+    """Candidates that have become no photos of the catalog."""
     queue: Path
 
     def said(self) -> Iterator[str]:
         """Yield it in lines, for the terminal."""
         known = f", {self.known:,} need none: people have decided, or what they show is known" if self.known else ""
+        yield from self.left_out.said()
         yield f"catalog   {self.photos:,} photos added"
         yield f"queue     {self.queue}: {self.asked:,} questions come first{known}"
 
@@ -110,7 +115,7 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
         write(store, assembly, Prepared(folder=prepared.folder, sources=sources), taxonomy)
     queue = Path(config.queue or f"cleaning/{name}").expanduser() / QUEUE
     asked, known = _ask(found.by, store, prepared.read(config.data.root, taxonomy), queue)
-    return Added(store.manifest.rows["photos"] - photos, asked, known, queue)
+    return Added(store.manifest.rows["photos"] - photos, asked, known, assembly.reports[pool].skipped, queue)
 
 
 def check_label(label: str, taxonomy: Taxonomy) -> None:
@@ -132,9 +137,26 @@ def _ask(by: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[i
     closed = decided(said_by_people(store), rows_of(store), catalog.taxonomy)
     tasks = searched_tasks(store, catalog, closed=closed, searches=(by,))
     if len(tasks):
-        write_queue(queue, before(tasks, read_queue(queue)) if queue.is_file() else tasks)
+        write_queue(queue, before(tasks, still_open(read_queue(queue), catalog, closed)) if queue.is_file() else tasks)
     photos, _ = finds(visible(store), catalog.taxonomy, (by,))
     return len(tasks), len(photos) - len(tasks)
+
+
+def still_open(tasks: pa.Table, catalog: Catalog, closed: csr_array) -> pa.Table:
+    """Return the questions of a queue that people have not decided yet; those that were drawn at random all stay.
+
+    Args:
+        tasks: Rows of ``QUEUE_SCHEMA``.
+        catalog: What the queue is about.
+        closed: Stored where people have decided; (photos, labels).
+    """
+    row = pc.fill_null(pc.index_in(tasks["photo_id"], catalog.photos["photo_id"].combine_chunks()), -1).to_numpy()
+    column = np.array([catalog.taxonomy.column.get(label, -1) for label in tasks["label"].to_pylist()], dtype=np.int64)
+    is_drawn = np.isin(tasks["kind"].to_pylist(), [SAMPLE, AGAIN])
+    is_known = np.flatnonzero((row >= 0) & (column >= 0) & ~is_drawn)
+    keep = np.ones(len(tasks), dtype=bool)
+    keep[is_known] = states_of(closed, row[is_known], column[is_known]) == 0
+    return tasks.filter(pa.array(keep))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,9 +127,8 @@ class Mining:
 
     def say_skipped(self, skipped: Skipped) -> None:
         """Say what was left out, and why."""
-        for reason, count in skipped.counts.most_common():
-            if reason not in QUIETLY:
-                self.say(f"left out  {count:,}: {reason}, e.g. {skipped.examples[reason][0]}")
+        for line in skipped.said(quietly=QUIETLY):
+            self.say(line)
 
 
 QUIETLY = ("hidden", "a sidecar", "no photo by its name")

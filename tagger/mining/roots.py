@@ -1,6 +1,8 @@
 """Where a pool lies: the folder or URL below which its photos have paths of their own, as in a catalog."""
 
+import glob
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +28,7 @@ def below(photos: Sequence[str], places: Sequence[str]) -> tuple[str, tuple[str,
         >>> below(["s3://bucket/album/2019/1.jpg"], ["s3://bucket/album/"])
         ('s3://bucket/album', ('2019/1.jpg',))
     """
-    folders = [_folder(place) for place in places]
+    folders = [folder for place in places if (folder := _folder(place)) is not None]
     if not any(map(is_url, folders)):
         root = os.path.commonpath(folders)
     elif len(set(folders)) == 1:
@@ -42,16 +44,18 @@ def _relative(photo: str, root: str) -> str:
         lies_there = path != photo
     else:
         path = os.path.relpath(_absolute(photo), root)
-        lies_there = not path.startswith(os.pardir)
+        lies_there = path.split(os.sep, 1)[0] != os.pardir
     if not lies_there:
         raise UserError(f"{photo} does not lie below {root}, where the pool is")
-    return path
+    # A catalog's paths are UTF-8. What is none becomes escapes, as in photos.csv, and is told as a missing file.
+    return path.encode(errors="backslashreplace").decode()
 
 
-def _folder(place: str) -> str:
-    """Return what a place begins with that is neither pattern nor file; of a list, where its photos lie."""
+def _folder(place: str) -> str | None:
+    """Return what a place begins with that is neither pattern nor file; of a list, where its photos lie, if any."""
     if is_url(place):
-        return place.rstrip("/").partition("*")[0].rstrip("/")
+        plain = re.split(r"[*?\[]", place, maxsplit=1)[0]
+        return (plain if plain == place else plain.rpartition("/")[0]).rstrip("/")
     path = Path(_absolute(place))
     if path.is_file() and path.suffix.lower() == ".txt":
         listed = {os.path.dirname(photo) for photo in found([str(path)], Skipped())}  # noqa: PTH120 (a Path per photo)
@@ -59,8 +63,8 @@ def _folder(place: str) -> str:
             raise UserError(
                 f"{place}: photos behind URLs cannot become candidates from a list: give their folder as pool"
             )
-        return os.path.commonpath([_absolute(folder or os.curdir) for folder in listed])
-    while path != path.parent and not path.is_dir() and (any(sign in path.name for sign in "*?[") or path.is_file()):
+        return os.path.commonpath([_absolute(folder or os.curdir) for folder in listed]) if listed else None
+    while not path.is_dir() and (glob.has_magic(str(path)) or path.is_file()):
         path = path.parent
     return str(path)
 

@@ -5,18 +5,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from tagger.data.embedding_store import KEY
 from tagger.errors import UserError
 from tagger.mining.clusters.cluster import Cluster, grouping
 from tagger.mining.clusters.clustering import ALONE, clustered, sums_by_cluster
 from tagger.mining.clusters.known import KnownLabels
 from tagger.mining.clusters.naming import with_nearest, with_scored, with_words
-from tagger.mining.clusters.table import clusters_table, read_photos, write_clusters
+from tagger.mining.clusters.table import Members, clusters_table, read_photos, write_clusters, write_photos
 from tagger.mining.clusters.unnamed import is_unnamed
+from tagger.mining.pool import Pool
 from tagger.model.imagenet import Classifier, words
 
 HEAD, ID = "cluster,rank,photo,cosine,photo_id\n", "0123456789abcdef" * 2
@@ -66,6 +69,15 @@ def test_no_cluster_takes_most_of_a_pool():
 def test_too_few_photos_are_no_cluster(photos: int):
     cluster = clustered(np.ones((photos, 2)), NOWHERE, method="hdbscan", dimensions=2, least=5)
     assert cluster.tolist() == [ALONE] * photos
+
+
+@pytest.mark.parametrize("method", ["hdbscan", "kmeans"])
+def test_photos_that_are_all_the_same_to_the_network_have_no_direction_and_no_figures_that_are_none(method: Any):
+    features = np.full((60, 16), 0.1, dtype=np.float16)
+    centre = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    found = grouping(clustered(features, centre, method=method, dimensions=8, least=5), features, centre)
+    assert all(np.isfinite(one.cosines).all() for one in found.clusters)
+    assert np.isfinite(found.means).all()
 
 
 @given(st.lists(st.integers(ALONE, 3), max_size=20), st.integers(1, 3), st.randoms(use_true_random=False))
@@ -159,11 +171,19 @@ def test_names_are_shown_plainly_in_table_and_terminal(tmp_path: Path):
     assert [str(next(iter(column.cells))) for column in table.columns[3:]] == ["[red]alp 0.50", "a\\nb 0.25"]
 
 
+@pytest.mark.parametrize("name", ['a\'b "c" <img>.jpg', "new\nline.jpg", "carriage\rreturn.jpg", " a, b;\tc.jpg"])
+def test_no_name_of_a_photo_damages_the_table(tmp_path: Path, name: str):
+    pool = Pool(pa.array([b"first.jpg", name.encode()], pa.binary()), pa.array([bytes(16), bytes(range(16))], KEY))
+    write_photos(tmp_path / "photos.csv", [Cluster(1, np.array([1, 0]), np.array([0.5, 0.25]))], pool)
+    assert read_photos(tmp_path / "photos.csv", 1) == Members((pool.id(1), pool.id(0)), (0.5, 0.25))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("rank,photo\n", "expected the columns cluster, rank, photo"),
         (f"{HEAD}1,1,a.jpg,0.5,{ID}\n2,1,b.jpg,0.4,{ID}\n", "has clusters 1 to 2"),
+        (HEAD, "cluster=3: .* has no cluster"),
         (f"{HEAD}one,1,a.jpg,0.5,{ID}\n", "line 2: expected a cluster, a cosine and a photo_id"),
         (f"{HEAD}3,1,a.jpg,nan,{ID}\n", "line 2: expected"),
         (f'{HEAD}3,1,"two\nlines.jpg",0.5,{ID}\n3,1,a.jpg,0.5,../../etc\n', "line 4: expected"),

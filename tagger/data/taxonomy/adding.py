@@ -1,5 +1,7 @@
 """Write a new label into the text of a label system; all that was there stays as it was, comments too."""
 
+import re
+
 import yaml
 
 from tagger.data.taxonomy.label_system import Label
@@ -34,8 +36,9 @@ def with_label(text: str, label: Label, *, remark: str = "") -> str:
         place, indent = _end_of_line(text, labels), "  "
     elif labels.flow_style:
         place = labels.end_mark.index - 1
-        added = f"{', ' if labels.value else ''}{{{', '.join(_keys(label))}}}"
-        return text[:place] + added + text[place:]
+        behind = text[labels.value[-1].end_mark.index : place] if labels.value else ","
+        has_comma = "," in re.sub(r"#.*", "", behind)
+        return text[:place] + f"{'' if has_comma else ', '}{{{', '.join(_keys(label))}}}" + text[place:]
     else:
         place, indent = _end_of_line(text, _last(labels)), " " * labels.start_mark.column
     lines = [f"# {visible(remark)}"] if remark else []

@@ -46,7 +46,7 @@ class Grouping:
     """Of every photo, int64 (photos,): place in ``clusters``, ``ALONE`` where it is in none."""
     clusters: tuple[Cluster, ...]
     means: np.ndarray
-    """The mean direction of each, of length 1, float32 (clusters, features)."""
+    """The mean direction of each, of length 1 (0 where there is none), float32 (clusters, features)."""
 
 
 def grouping(cluster: np.ndarray, features: Features, centre: np.ndarray) -> Grouping:
@@ -61,7 +61,9 @@ def grouping(cluster: np.ndarray, features: Features, centre: np.ndarray) -> Gro
     # What all cosines of a cluster add up to is the length of the sum of its directions.
     order = np.argsort(-np.linalg.norm(sums, axis=1), kind="stable")
     order = order[sizes[order] > 0]
-    means = (sums[order] / np.linalg.norm(sums[order], axis=1, keepdims=True)).astype(np.float32)
+    # Photos that point nowhere, as where all of a pool are the same to the network, have no mean direction.
+    lengths = np.maximum(np.linalg.norm(sums[order], axis=1, keepdims=True), 1e-12)
+    means = (sums[order] / lengths).astype(np.float32)
     place = np.full(len(sums) + 1, ALONE)
     place[order] = np.arange(len(order))
     cluster = place[cluster]

@@ -73,6 +73,9 @@ def reduced(features: Features, centre: np.ndarray, dimensions: int, seed: int) 
     if len(photos) > FIT:
         photos = np.sort(np.random.default_rng(seed).choice(len(photos), FIT, replace=False))
     learnt = directions(features[photos], centre)
+    if (learnt == learnt[0]).all():
+        # Nothing differs: there are no components, and scikit-learn would divide by zero.
+        return np.zeros((len(features), 1), dtype=np.float32)
     pca = PCA(min(dimensions, *learnt.shape), random_state=seed).fit(learnt)
     return np.concatenate([pca.transform(some).astype(np.float32) for some in _blocks(features, centre)])
 

@@ -24,7 +24,7 @@ PHOTOS = ("cluster", "rank", "photo", "cosine", "photo_id")
 def write_clusters(path: Path, clusters: Sequence[Cluster]) -> None:
     """Write a row per cluster: its number, likely name, photos, cohesion, ImageNet's words, the nearest labels."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text)
     table.writerow(["cluster", "name", "photos", "cohesion", "words", "nearest"])
     for one in clusters:
         names = [listed(one.words), listed(one.nearest)]
@@ -35,7 +35,7 @@ def write_clusters(path: Path, clusters: Sequence[Cluster]) -> None:
 def write_photos(path: Path, clusters: Sequence[Cluster], pool: Pool) -> None:
     """Write a row per photo that is in a cluster: what fits best comes first."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text)
     table.writerow(PHOTOS)
     for one in clusters:
         for rank, (row, cosine) in enumerate(zip(one.rows.tolist(), one.cosines.tolist(), strict=True), start=1):
@@ -75,7 +75,8 @@ def read_photos(path: Path, number: int) -> Members:
                 ids.append(row["photo_id"])
                 cosines.append(cosine)
     if not ids:
-        raise UserError(f"cluster={number}: {path} has clusters 1 to {last}")
+        there = f"clusters 1 to {last}" if last else "no cluster"
+        raise UserError(f"cluster={number}: {path} has {there}")
     return Members(tuple(ids), tuple(cosines))
 
 

@@ -74,6 +74,13 @@ def grown(mining: Mining, photos: int) -> str:
     target = None if config.to is None else Path(config.to).expanduser()
     source = config.data.taxonomy if target is None or not target.exists() else str(target)
     taxonomy = read_taxonomy(source)
+    before = read_taxonomy(config.data.taxonomy)
+    if lost := [one.id for one in before.labels if one.id not in taxonomy.column]:
+        # The catalog would be prepared anew, without them.
+        raise UserError(
+            f"to={target} lacks {len(lost):,} labels of {before.name}, such as {lost[0]!r}: give one that extends it, "
+            f"a new file, or data.taxonomy={target} if that is the data set's label system now"
+        )
     if label in taxonomy.column:
         mining.say(f"label     {label} is in {source} already; nothing is written there")
         return str(source)

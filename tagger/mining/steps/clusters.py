@@ -88,11 +88,14 @@ def report(mining: Mining, found: Grouping, pool: Pool, facts: dict[str, str]) -
     )
     write_sheet(folder / "sheet.html", f"Photos that look alike in {name}", sections, facts=facts)
     mining.say(f"found     {facts['clusters']}")
-    mining.console.print(clusters_table(found.clusters, shown=mining.config.shown))
+    if found.clusters:
+        mining.console.print(clusters_table(found.clusters, shown=mining.config.shown))
     mining.say(f"sheet     {folder / 'sheet.html'}")
     mining.say(f"tables    {folder / 'clusters.csv'}, photos.csv")
     if found.clusters:
         mining.say(f"next      {accept(mining, found.clusters[0])}")
+    else:
+        mining.say(f"next      more photos, smaller clusters (least= below {mining.config.least}), or method=kmeans")
 
 
 def section(mining: Mining, cluster: Cluster, pool: Pool, shown: int) -> Section:

@@ -148,7 +148,7 @@ def without_lookalikes(
 def write_found(path: Path, pool: Pool, found: Found) -> None:
     """Write the found photos as a table: rank, photo, score, photo_id."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text)
     table.writerow(["rank", "photo", "score", "photo_id"])
     for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), start=1):
         table.writerow([rank, pool.place(row), f"{score:.4f}", pool.id(row)])
