@@ -13,7 +13,7 @@ from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tracking.quiet import quieten
 
-PATHS = ("examples", "negative", "pool", "folder", "queue", "patch", "to", "bundle", "definition")
+PATHS = ("examples", "negative", "pool", "folder", "queue", "patch", "to", "bundle", "label", "definition")
 """Settings that are taken as they are typed."""
 
 WHAT = ("similar", "clusters", "accept", "relations")
@@ -34,7 +34,11 @@ def main(config: DictConfig) -> None:
         name = HydraConfig.get().runtime.choices.get("data")
         words = training_words(str(name), HydraConfig.get().overrides.task)
         mining = Mining(config, name, command=typed(), words=tuple(words))
-        import_module(f"tagger.mining.steps.{config.what}").run(mining)
+        try:
+            import_module(f"tagger.mining.steps.{config.what}").run(mining)
+        except KeyboardInterrupt:
+            print("stopped; typed again, the command goes on from what is kept", file=sys.stderr)
+            raise SystemExit(130) from None
 
 
 def typed() -> str:

@@ -120,8 +120,8 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     assert (label.id, label.names) == ("pattern.stripes", {"en": "stripes"})
     queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
     assert {(row["label"], row["kind"], row["state"]) for row in queue} == {("pattern.stripes", "missing", 0)}
-    scores = [float(row["products"].removeprefix("cluster:pattern.stripes ")) for row in queue]
-    assert min(scores[:12]) > 0.5 and scores[12:] == [0.0] * 24
+    assert all(row["products"].startswith("cluster:pattern.stripes ") for row in queue[:12])
+    assert [row["products"] for row in queue[12:]] == [""] * 24, "of those that were drawn nobody thinks anything"
     store = CatalogStore(tmp_path / "catalogs" / "folder")
     assert [store.manifest.sources[f"{kind}:{pool}"]["folds"] for kind in ("pool", "drawn")] == ["all", "all"]
     assert store.manifest.taxonomy["fingerprint"] == read_taxonomy("grown.yaml").fingerprint
@@ -137,13 +137,22 @@ def test_a_cluster_becomes_a_label_with_questions(pool: Path, mine: Mine, colour
     assert "pattern.stripes is in grown.yaml already; nothing is written there" in said
     assert "0 photos added" in said and "36 questions come first" in said
     queue = read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet").to_pylist()
-    assert sum(not row["products"].endswith(" 0.00") for row in queue) == 24
+    assert sum(bool(row["products"]) for row in queue) == 24
     words = ["label=pattern.chequers", "parents=[red]", "definition=Squares, of two colours."]
     said = mine("accept", "pool=pool", "cluster=3", *words, *data, "to=grown.yaml", "rest=0", name="folder")
     assert "now 6 labels" in said and "say in its definition" not in said
     last = read_taxonomy("grown.yaml").labels[-1]
     assert (last.parents, last.definition) == (("red",), "Squares, of two colours.")
     assert len(read_queue(tmp_path / "cleaning" / "folder" / "queue.parquet")) == 48
+
+    # A photo that has gone since, at most five of the others, and a second file, which lacks what the first one has.
+    with (tmp_path / "mining" / "clusters" / "pool" / "photos.csv").open() as file:
+        (tmp_path / next(csv.DictReader(file))["photo"]).unlink()
+    said = mine(
+        "accept", "pool=pool", "cluster=1", "label=lines", *data, "to=other.yaml", "rest=0", "n=5", name="folder"
+    )
+    assert "left out  1: in the pool no more" in said and "5 questions come first" in said
+    assert "note      other.yaml lacks 'pattern.chequers', 'pattern.stripes', which photos were found for" in said
 
 
 @pytest.mark.parametrize(
@@ -175,6 +184,10 @@ def test_what_cannot_be_accepted_is_named_before_anything_is_written(
     mine("clusters", "pool=pool")
     with pytest.raises(UserError, match=r"cluster=9: .*photos\.csv has clusters 1 to 3"):
         mine("accept", *words, "cluster=9", "to=grown.yaml", name="folder")
+    with pytest.raises(UserError, match="n=0 must be 1 or more: how many photos of the cluster are asked about"):
+        mine("accept", *words, "cluster=1", "n=0", "to=grown.yaml", name="folder")
+    with pytest.raises(UserError, match="label=Two words: an id is ASCII letters, digits"):
+        mine("accept", "pool=pool", "label=Two words", *data, "cluster=1", "to=grown.yaml", name="folder")
     with pytest.raises(UserError, match="folds=test must be all or train"):
         mine("accept", *words, "cluster=1", "folds=test", "to=grown.yaml", name="folder")
     with pytest.raises(UserError, match=r"colours has no such label; to=<a new label system>\.yaml writes one"):

@@ -139,9 +139,8 @@ def test_the_nearest_labels_are_those_whose_photos_look_like_it():
 
 def test_a_taggers_labels_are_those_of_the_highest_mean_score():
     features = np.eye(2)
-    found = with_scored(
-        grouping(np.array([0, 0]), features, NOWHERE), np.array([[0.1, 0.9], [0.3, 0.1]]), ("sea", "sky")
-    )
+    scores = np.array([[0.1, 0.9], [0.3, 0.1]])
+    found = with_scored(grouping(np.array([0, 0]), features, NOWHERE), lambda some: scores[some], ("sea", "sky"))
     assert found.clusters[0].nearest == (("sky", pytest.approx(0.5)), ("sea", pytest.approx(0.2)))
 
 

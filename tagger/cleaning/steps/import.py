@@ -31,6 +31,8 @@ def run(cleaning: Cleaning) -> None:
     )
     for line in told(done, path, prepare=cleaning.command_of("prepare")):
         cleaning.say(line)
+    if done.batch:
+        cleaning.say(f"what is still open: {cleaning.command_of('clean', 'step=queue')}")
     if done.problems and not (done.answers or done.opinions):
         raise UserError(f"no row of {path} could be taken; the catalog is as it was")
 

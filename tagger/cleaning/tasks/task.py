@@ -141,7 +141,7 @@ def evidence(row: Mapping[str, Any]) -> Iterator[str]:
     if row.get("score") is not None:
         yield f"the model gives {row['score']:.2f}{', among its five best' if row.get('is_top5') else ''}"
     if row.get("products"):
-        yield f"other products: {row['products']}"
+        yield f"others think: {row['products']}"
     if row.get("implied_by"):
         yield f"implied by {row['implied_by']}"
     if row.get("neighbours") is not None:

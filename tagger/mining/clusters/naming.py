@@ -1,6 +1,6 @@
 """What a cluster may be called: ImageNet's words for its photos, and the labels that are nearest to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,15 +37,15 @@ def with_words(found: Grouping, features: Features, classifier: Classifier) -> G
     return replace(found, clusters=tuple(named))
 
 
-def with_scored(found: Grouping, scores: np.ndarray, labels: Sequence[str]) -> Grouping:
+def with_scored(found: Grouping, scores: Callable[[slice], np.ndarray], labels: Sequence[str]) -> Grouping:
     """Return the clusters with the labels that a tagger scores highest on their photos, on the mean.
 
     Args:
         found: The clusters.
-        scores: 0..1, (photos, labels).
+        scores: A slice of the photos → their scores, 0..1, (some, labels).
         labels: Ids of the labels.
     """
-    sums, sizes = sums_by_cluster(found.cluster, lambda some: scores[some], len(labels))
+    sums, sizes = sums_by_cluster(found.cluster, scores, len(labels))
     means = sums / np.maximum(sizes, 1)[:, None]
     return _near(found, _ranked(means, means, labels))
 

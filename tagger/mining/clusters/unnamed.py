@@ -1,6 +1,6 @@
 """Which photos of a pool a tagger gives no tag that one could rely on."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from tagger.data.skipped import Skipped
 from tagger.mining.opened import Mining
 from tagger.mining.pool import Pool
+from tagger.mining.search import BLOCK
 from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.kept_scores import as_scores, kept_logits
 
@@ -25,17 +26,19 @@ class Scored:
         ids = pa.array([pool.id(photo) for photo in range(len(pool))])
         self.kept = kept_logits(tagger, ids, pool.place, cache=mining.cache, workers=config.workers, skipped=skipped)
         self.labels = tuple(label.id for label in tagger.labels)
-        can_be_read = ~np.isnan(self.kept.of(np.arange(len(pool)))[:, 0])
-        unnamed = is_unnamed(self._scores(np.arange(len(pool))), tagger, CONFIDENT[config.confident])
-        self.unnamed = np.flatnonzero(can_be_read & unnamed)
-        """Photos without a confident tag, by their place in the pool."""
+        blocks = (np.arange(at, min(at + BLOCK, len(pool))) for at in range(0, len(pool), BLOCK))
+        parts = [photos[self._is_unnamed(photos, tagger, CONFIDENT[config.confident])] for photos in blocks]
+        self.unnamed = np.concatenate([np.empty(0, dtype=np.int64), *parts])
+        """Photos without a confident tag, by their place in the pool; those that cannot be read are not among them."""
 
-    def of(self, pool: Pool) -> np.ndarray:
-        """Return the scores of some of the photos, (photos, labels)."""
-        return self._scores(pc.index_in(pool.keys, self.keys).to_numpy())
+    def _is_unnamed(self, photos: np.ndarray, tagger: Tagger, verdicts: Collection[str] | None) -> np.ndarray:
+        scores = as_scores(self.kept.of(photos))
+        return is_unnamed(scores, tagger, verdicts) & ~np.isnan(scores[:, 0])
 
-    def _scores(self, photos: np.ndarray) -> np.ndarray:
-        return as_scores(self.kept.of(photos))
+    def of(self, pool: Pool) -> Callable[[slice], np.ndarray]:
+        """Return what gives the scores of some of the photos, (photos, labels)."""
+        places = pc.index_in(pool.keys, self.keys).to_numpy()
+        return lambda some: as_scores(self.kept.of(places[some]))
 
 
 def is_unnamed(scores: np.ndarray, tagger: Tagger, verdicts: Collection[str] | None) -> np.ndarray:

@@ -1,11 +1,13 @@
 """what=accept: a cluster becomes a label, and its photos questions about it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tagger.data.catalog import CatalogStore
 from tagger.data.embedding_store import KEY
 from tagger.data.skipped import Skipped
 from tagger.data.taxonomy import Label, read_taxonomy
@@ -16,6 +18,7 @@ from tagger.mining.clusters.table import Members, read_photos
 from tagger.mining.opened import Mining
 from tagger.mining.pool import Pool
 from tagger.mining.roots import below
+from tagger.prepare import catalog_settings
 
 GONE = -1
 """The place of a photo that is not in the pool any more."""
@@ -33,14 +36,19 @@ def run(mining: Mining) -> None:
     members = read_photos(photos_of(mining), config.cluster)
     pool = mining.pool("pool", Skipped())
     own = places_in(pool, members)
-    if (own == GONE).all():
+    there = np.flatnonzero(own != GONE)
+    if not len(there):
         raise UserError(f"cluster={config.cluster}: none of its photos is in pool={config.pool} any more")
+    if gone := len(own) - len(there):
+        mining.say(f"left out  {gone:,}: in the pool no more")
     others = drawn(pool, own, config.rest)
-    rows, cosines = own[own != GONE], tuple(np.array(members.cosines)[own != GONE].tolist())
+    best = there[: config.n]
+    rows, cosines = own[best], tuple(np.array(members.cosines)[best].tolist())
     root, paths = below([pool.place(int(row)) for row in (*rows, *others)], mining.places("pool"))
     many = len(rows)
     config.data.taxonomy = taxonomy = grown(mining, many)
     found = Candidates(root, paths[:many], cosines, label, f"cluster:{label}", paths[many:], folds)
+    tell_of_others(mining, taxonomy)
     for line in add_candidates(found, config, str(mining.name)).said():
         mining.say(line)
     if len(others):
@@ -48,6 +56,17 @@ def run(mining: Mining) -> None:
             f"          the last {len(others):,} were drawn from the rest of the pool: a label wants photos without it"
         )
     mining.say(f"next      {mining.asking(taxonomy)}")
+
+
+def tell_of_others(mining: Mining, taxonomy: str) -> None:
+    """Say which labels the catalog has been searched for that the label system lacks: nobody is asked about them."""
+    store = CatalogStore(Path(catalog_settings(mining.config, str(mining.name)).folder).expanduser())
+    mined = [name.partition(":")[2] for name in store.manifest.sources if name.startswith(("cluster:", "similar:"))]
+    if lacking := sorted(set(mined) - set(read_taxonomy(taxonomy).ids)):
+        mining.say(
+            f"note      {taxonomy} lacks {', '.join(map(repr, lacking))}, which photos were found for: their questions "
+            "wait until one label system has all, so accept all clusters into one file (to=)"
+        )
 
 
 def places_in(pool: Pool, members: Members) -> np.ndarray:
@@ -86,6 +105,8 @@ def grown(mining: Mining, photos: int) -> str:
         return str(source)
     if target is None:
         raise UserError(f"label={label}: {taxonomy.name} has no such label; to=<a new label system>.yaml writes one")
+    if not re.fullmatch(r"[\w.-]+", label, re.ASCII):
+        raise UserError(f"label={label}: an id is ASCII letters, digits, dots, '-' and '_', such as scene.garage")
     stub = Label(label, {"en": _called(label)}, parents=tuple(config.parents), definition=config.definition)
     remark = f"From {photos:,} photos that look alike, cluster {config.cluster} of {config.pool}."
     text = target.read_text(encoding="utf-8") if target.exists() else beginning(source, target)
@@ -113,8 +134,9 @@ def _check(mining: Mining) -> None:
     missing += ["data=…"] if mining.name is None else []
     if missing:
         raise UserError(f"{' and '.join(missing)} must be given; what=clusters prints the command")
-    if config.rest < 0:
-        raise UserError(f"rest={config.rest} must be 0 or more: how many photos of the rest are asked about")
+    for name, least, why in (("n", 1, "of the cluster"), ("rest", 0, "of the rest of the pool")):
+        if config[name] < least:
+            raise UserError(f"{name}={config[name]} must be {least} or more: how many photos {why} are asked about")
     table = photos_of(mining)
     if not table.is_file():
         raise UserError(f"{table} is not there: python -m tagger.mine what=clusters pool={config.pool} writes it")

@@ -80,7 +80,10 @@ def report(mining: Mining, found: Grouping, pool: Pool, facts: dict[str, str]) -
     write_clusters(folder / "clusters.csv", found.clusters)
     write_photos(folder / "photos.csv", found.clusters, pool)
     shown = min(SHOWN, max(FEWEST, LIMIT // max(len(found.clusters), 1)))
-    sections = [section(mining, one, pool, shown) for one in found.clusters]
+    first = found.clusters[: LIMIT // FEWEST]
+    if len(first) < len(found.clusters):
+        facts["shown"] = f"the first {len(first):,} clusters; clusters.csv has all"
+    sections = [section(mining, one, pool, shown) for one in first]
     alone = np.flatnonzero(found.cluster == ALONE)
     some = np.random.default_rng(0).permutation(alone)[:LONE]
     sections.append(
