@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from omegaconf import DictConfig
-from scipy.sparse import csr_array
 
-from tagger.cleaning.queue.making import before, states_of
+from tagger.cleaning.queue.joining import before, still_open
 from tagger.cleaning.queue.searched import finds, searched_tasks
-from tagger.cleaning.queue.table import AGAIN, QUEUE, SAMPLE, read_queue, write_queue
+from tagger.cleaning.queue.table import QUEUE, read_queue, write_queue
 from tagger.cleaning.scoring.turns import rows_of
 from tagger.cleaning.verdicts.people import decided, said_by_people
 from tagger.data.catalog import Catalog, CatalogStore
@@ -24,7 +22,7 @@ from tagger.data.catalog.reading import visible
 from tagger.data.inspection import inspect
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, Source
 from tagger.data.sources.tables import annotation_table, photo_table
-from tagger.data.states import Unknown
+from tagger.data.states import UNKNOWN, Unknown
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.errors import UserError
 from tagger.prepare import catalog_settings, fill, write
@@ -142,23 +140,6 @@ def _ask(by: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[i
     return len(tasks), len(photos) - len(tasks)
 
 
-def still_open(tasks: pa.Table, catalog: Catalog, closed: csr_array) -> pa.Table:
-    """Return the questions of a queue that people have not decided yet; those that were drawn at random all stay.
-
-    Args:
-        tasks: Rows of ``QUEUE_SCHEMA``.
-        catalog: What the queue is about.
-        closed: Stored where people have decided; (photos, labels).
-    """
-    row = pc.fill_null(pc.index_in(tasks["photo_id"], catalog.photos["photo_id"].combine_chunks()), -1).to_numpy()
-    column = np.array([catalog.taxonomy.column.get(label, -1) for label in tasks["label"].to_pylist()], dtype=np.int64)
-    is_drawn = np.isin(tasks["kind"].to_pylist(), [SAMPLE, AGAIN])
-    is_known = np.flatnonzero((row >= 0) & (column >= 0) & ~is_drawn)
-    keep = np.ones(len(tasks), dtype=bool)
-    keep[is_known] = states_of(closed, row[is_known], column[is_known]) == 0
-    return tasks.filter(pa.array(keep))
-
-
 @dataclass(frozen=True, kw_only=True)
 class PoolPhotos:
     """Photos of a pool as a source of which nothing is known."""
@@ -194,7 +175,10 @@ class Opinions:
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the opinions."""
         found = self.found
-        scores = pa.array(np.clip([*found.scores, *[0.0] * len(found.drawn)], 0, 1), pa.float32())
-        paths = pa.array([*found.paths, *found.drawn], pa.string())
-        said = annotation_table(paths, found.label, origin="product", score=scores)
+        paths, drawn = pa.array(found.paths, pa.string()), pa.array(found.drawn, pa.string())
+        scores = pa.array(np.clip(found.scores, 0, 1), pa.float32())
+        thought = annotation_table(paths, found.label, origin="product", score=scores)
+        # Of what was drawn nobody thinks anything; that it is said makes it a question all the same.
+        open_ = annotation_table(drawn, found.label, origin="product", value=UNKNOWN)
+        said = pa.concat_tables([thought, open_])
         yield Chunk(PHOTOS.empty_table(), said)

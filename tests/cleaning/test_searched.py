@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from scipy.sparse import csr_array
 
-from tagger.cleaning.queue.making import before
+from tagger.cleaning.queue.joining import before
 from tagger.cleaning.queue.searched import finds, searched_tasks, searches_of
 from tagger.cleaning.queue.summary import queue_summary
 from tagger.cleaning.queue.table import QUEUE_SCHEMA

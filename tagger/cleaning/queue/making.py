@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from tagger.cleaning.queue.choosing import Pairs
 from tagger.cleaning.queue.evidence import implied_by, is_top, twins
 from tagger.cleaning.queue.nearest import nearest, neighbours_share
 from tagger.cleaning.queue.said import said_about
-from tagger.cleaning.queue.table import MISSING, QUEUE_SCHEMA, task_id
+from tagger.cleaning.queue.table import QUEUE_SCHEMA, task_id
 from tagger.data.catalog import Catalog
 
 
@@ -48,13 +47,6 @@ def make_queue(chosen: Mapping[str, Pairs], known: Known, *, overlap: float = 0.
         return QUEUE_SCHEMA.empty_table()
     queue = pa.concat_tables(parts)
     return queue.take(pa.array(np.argsort(queue["rank"].to_numpy(), kind="stable")))
-
-
-def before(first: pa.Table, others: pa.Table) -> pa.Table:
-    """Return a queue that asks first about labels that may be missing, and then what another queue asks."""
-    kept = others.filter(pc.invert(pc.is_in(others["task_id"], first["task_id"].combine_chunks())))
-    moved = pc.add(kept["rank"], pc.if_else(pc.equal(kept["kind"], MISSING), len(first), 0)).cast(pa.int32())
-    return pa.concat_tables([first, kept.set_column(kept.schema.get_field_index("rank"), "rank", moved)])
 
 
 def drawn_tasks(

@@ -66,9 +66,7 @@ def _facts(said: Mapping[str, int]) -> str:
 
 
 def _opinions(said: Mapping[str, tuple[int, float | None]]) -> str:
-    # A score of 0 is no opinion: the photo was drawn, so that somebody looks at such ones as well.
-    told = {who: (value, score) for who, (value, score) in said.items() if value in WORDS and score != 0}
-    return ", ".join(_opinion(who, *told[who]) for who in sorted(told))
+    return ", ".join(_opinion(who, *said[who]) for who in sorted(said) if said[who][0] in WORDS)
 
 
 def _opinion(who: str, value: int, score: float | None) -> str:

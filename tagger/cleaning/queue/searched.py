@@ -19,7 +19,7 @@ from tagger.cleaning.scoring.turns import rows_of
 from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.reading import codes, visible
 from tagger.data.catalog.standing import STANDING
-from tagger.data.states import PRESENT, UNKNOWN
+from tagger.data.states import ABSENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
 
 
@@ -79,7 +79,7 @@ def searched_tasks(
 def finds(annotations: pa.Table, taxonomy: Taxonomy, searches: Collection[str]) -> Places:
     """Return the photos, as rows of the table ``photos``, and the labels that searches found them for.
 
-    Of every search the best come first; of a pair that several found the better place counts.
+    Of every search the best come first, what it only drew last; of a pair that several found the better place counts.
 
     Args:
         annotations: Columns photo, label, value, origin, source, annotator and score of the catalog; the older first.
@@ -92,7 +92,7 @@ def finds(annotations: pa.Table, taxonomy: Taxonomy, searches: Collection[str]) 
     )
     # Of one search the last word about a pair holds.
     last = {(row["source"], row["label"], row["photo"]): row for row in own.to_pylist() if not STANDING[row["origin"]]}
-    rows = [row for row in last.values() if row["value"] == PRESENT and row["label"] in taxonomy.column]
+    rows = [row for row in last.values() if row["value"] != ABSENT and row["label"] in taxonomy.column]
     rows.sort(key=lambda row: (-(row["score"] or 0.0), row["photo"]))
     places = _places_within([(row["source"], row["label"]) for row in rows])
     best: dict[tuple[int, int], int] = {}

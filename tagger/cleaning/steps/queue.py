@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.opened import Cleaning
 from tagger.cleaning.queue.choosing import RANKS, choose
-from tagger.cleaning.queue.making import Known, before, drawn_tasks, make_queue
+from tagger.cleaning.queue.joining import before
+from tagger.cleaning.queue.making import Known, drawn_tasks, make_queue
 from tagger.cleaning.queue.sampling import asked_again, sampled
 from tagger.cleaning.queue.searched import searched_tasks, searches_of
 from tagger.cleaning.queue.summary import queue_summary
