@@ -25,10 +25,10 @@ demo: setup  ## train a tagger on the embedded sample album, then see its report
 	$(BIN)/python -m tagger.train +experiment=baseline
 
 test: setup  ## the quick tests
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-test-all: setup  ## the quick and the slow tests
-	$(BIN)/python -m pytest -q -n 2 -m 'slow or not slow'
+test-all: setup  ## the quick and the slow tests; NIGHTLY=1: those that repeat them otherwise, too
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m '$(if $(NIGHTLY),,not nightly)'
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -42,7 +42,7 @@ study: setup  ## train what is missing of a study, then compare: make study STUD
 	$(BIN)/python -m tagger.study study=$(STUDY)
 
 ui: setup  ## MLflow with the runs side by side, on http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=$${MLFLOW_DISABLE_TELEMETRY:-true} $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 clean:  ## remove runs and their records (asks first)
 	@read -p "Remove runs/, mlruns/ and mlflow.db? [y/N] " answer && [ "$$answer" = y ] && rm -rf runs mlruns mlflow.db

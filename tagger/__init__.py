@@ -13,6 +13,16 @@ __all__ = ["Tagger"]
 # before torch is imported; `OMP_WAIT_POLICY=ACTIVE` in the environment brings it back.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Nothing leaves the machine unless somebody names where to: these libraries tell their makers of their use, the first
+# one from its import on, with an id of this machine that it keeps under ~/.cache/Microsoft. What the environment says
+# already stays.
+for _name, _off in {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}.items():
+    os.environ.setdefault(_name, _off)
+
 
 def __getattr__(name: str) -> Any:
     """Import the runtime when it is asked for: every command imports this module, and few of them tag."""

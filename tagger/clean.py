@@ -44,7 +44,8 @@ AGAIN: list[str] = []
 
 
 if __name__ == "__main__":
-    AGAIN += as_last_time(sys.argv[1:])
+    with shown_plainly():
+        AGAIN += as_last_time(sys.argv[1:])
     if AGAIN:
         print(f"{' '.join(AGAIN)}, as last time")
     sys.argv[1:] = [*as_hydra_takes(sys.argv[1:]), *AGAIN]

@@ -117,6 +117,8 @@ class ServeConfig:
     annotator: str | None = None
     language: str | None = None
     host: str = MISSING
+    # A name, names with commas, or a list
+    hosts: Any = None
     port: int = MISSING
     max_photos: int = MISSING
     max_megabytes: float = MISSING
@@ -256,23 +258,60 @@ def needed(config: DictConfig, *settings: str) -> None:
         raise UserError(f"{' and '.join(missing)} must be given; --help shows an example")
 
 
+TEXT = re.compile(
+    r"bundle|checkpoint|corrections|annotator|hosts|profile|output|gallery|runs|catalog|taxonomy|from_model|from_file|teacher|show|"
+    r"examples|negative|pool|queue|images|patch|storage|train|label|photos|root|folder|"
+    r"data\.(?:.*\.)?(?:catalog|taxonomy|root|folder|file|annotations|path|group|delimiter)"
+)
+"""Settings whose values are texts, paths and names that people chose: file systems allow ``2019`` and ``Été (1)``."""
+
+SEVERAL = frozenset({"photos", "teacher", "pool", "examples", "negative", "runs"})
+"""Those of them that may be lists or mappings: a name that begins with a bracket is typed ``./[name``."""
+
+
 def as_typed(words: Sequence[str], *settings: str) -> list[str]:
-    r"""Quote the values of settings that are paths: Hydra would take their commas, spaces and brackets for its grammar.
+    r"""Quote values as Hydra wants them, where it would take a path's commas, spaces and brackets for its grammar.
+
+    So are the values of `TEXT` and of other settings that are texts, and what is not in its grammar at all. A value
+    that was quoted already, a list, an interpolation and null stay; in a multirun, whose choices are joined by
+    commas, so does what holds one.
+
+    Args:
+        words: Of a command line.
+        settings: Names of more settings that are texts.
 
     Example:
-        >>> print(*as_typed(["photos=~/My pictures (2019)", "photos=[a,b]", "scores=true"], "photos"))
-        photos='~/My pictures (2019)' photos=[a,b] scores=true
+        >>> print(*as_typed(["photos=~/My pictures (2019)", "photos=[a,b]", "scores=true", "data.root=2019"]))
+        photos='~/My pictures (2019)' photos=[a,b] scores=true data.root='2019'
     """
-    return [_quoted(word) if word.partition("=")[0] in settings else word for word in words]
+    sweeps = not {"-m", "--multirun"}.isdisjoint(words)
+    return [word if word.startswith("-") or (sweeps and "," in word) else _quoted(word, settings) for word in words]
 
 
-def _quoted(word: str) -> str:
+def _quoted(word: str, settings: Sequence[str]) -> str:
     name, _, value = word.partition("=")
-    if not value or value[0] in "'\"[" or value == "null":
+    if not value:
+        return word
+    setting = name.lstrip("+")
+    is_text = setting in settings or TEXT.fullmatch(setting)
+    means_more = value[:1] in "'\"" or value.startswith("${") or (value[0] in "[{" and setting in SEVERAL)
+    if value == "null" or ((means_more or not is_text) and _is_grammatical(word)):
         return word
     # Backslashes count double only where a quote follows.
     escaped = re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + ("\\'" if end[2] else ""), value)
     return f"{name}='{escaped}'"
+
+
+def _is_grammatical(word: str) -> bool:
+    # Late: its grammar takes a tenth of a second to load, which Hydra pays anyway.
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True
 
 
 # Where the examples are, wherever a command is typed.

@@ -14,6 +14,7 @@ from tagger.config import as_typed, needed
 from tagger.data.finding import found
 from tagger.data.skipped import Skipped
 from tagger.errors import UserError, shown_plainly
+from tagger.pages.left_out import print_left_out
 from tagger.tags.delivery.bundle import write_bundle
 from tagger.tags.delivery.eight_bit import in_integers
 from tagger.tags.delivery.graph import build_graph, compare
@@ -38,14 +39,16 @@ def main(config: DictConfig) -> None:
         run = read_run(trained.path)
         manifest = describe(trained, run)
         model = build_graph(trained.chain, size=trained.recipe["size"])
+        skipped = Skipped()
         photos = list(islice(photos_to_compare(config, run), COMPARED))
-        comparison = compare(Tagger(manifest, model, detector=trained.detector), trained.chain, photos)
+        comparison = compare(Tagger(manifest, model, detector=trained.detector), trained.chain, photos, skipped)
         console = Console(soft_wrap=True)
         console.print(
             f"compared with the checkpoint on random pixels and {comparison.photos} photos: "
             f"scores differ by at most {comparison.noise:.1g} and {comparison.largest:.1g}"
         )
         is_told = told_of(trained, run)
+        print_left_out(skipped, console)
         if config.int8:
             trained, run, model = in_integers(trained, run, model, console)
             manifest, is_told = replace(describe(trained, run), precision="int8"), True

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,9 +17,11 @@ from rich.text import Text
 
 from tagger.config import as_typed, needed
 from tagger.data.finding import found
+from tagger.data.sidecar_turn import count_turns
 from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
 from tagger.errors import UserError, shown_plainly
+from tagger.pages.left_out import print_left_out
 from tagger.pages.visible import visible
 from tagger.tags.gallery.page import Contents, Gallery, write_gallery
 from tagger.tags.gallery.shown import KnownLabels
@@ -28,7 +31,7 @@ from tagger.tags.tagging.looking import pace
 from tagger.tags.tagging.near import offered
 from tagger.tags.tagging.tag_file import Names, TagFile, TaggedPhoto, plain, read_lines
 from tagger.tags.xmp.keywords import Namer
-from tagger.tags.xmp.sidecars import Sidecars
+from tagger.tags.xmp.sidecars import Sidecars, only_here
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="predict")
@@ -44,7 +47,7 @@ def main(config: DictConfig) -> None:
         skipped, totals, console = Skipped(), Totals(), Console(soft_wrap=True)
         named = Namer(tagger.labels, config.language or tagger.language)
         tag_file = TagFile(Path(config.output).expanduser(), overwrite=config.overwrite)
-        with tag_file as output, Sidecars(named) as sidecars:
+        with tag_file as output, only_here(places if config.xmp else ()), Sidecars(named) as sidecars:
             waiting = (photo for photo in found(places, skipped) if photo not in output.done)
             near = gallery is not None and not config.scores
             batches = tagged(waiting, tagger, chosen, language=config.language, scores=config.scores, near=near)
@@ -53,7 +56,7 @@ def main(config: DictConfig) -> None:
                     complete(sidecars, output, places)
                 for batch in watched(batches, total=count(places), done=len(output.done)):
                     output.append(batch)
-                    totals.add(batch)
+                    totals.add(batch, skipped)
                     if config.xmp:
                         sidecars.write(plain(photo) for photo in batch)
                 output.finish()
@@ -61,6 +64,7 @@ def main(config: DictConfig) -> None:
                 say(console, sidecars.told() if config.xmp else ())
                 if gallery is not None:
                     say(console, show(gallery, output, tagger, config, workers=chosen.workers).told(gallery))
+                sidecars.check()
             except KeyboardInterrupt:
                 print(f"stopped; the same command goes on after {len(output.done) + totals.photos:,}", file=sys.stderr)
                 raise SystemExit(130) from None
@@ -71,20 +75,19 @@ class Totals:
     """What was done in this command."""
 
     photos: int = 0
-    bad: int = 0
     tags: int = 0
-    example: str = ""
-    """The first photo that could not be read, and why."""
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
 
-    def add(self, batch: list[TaggedPhoto]) -> None:
-        """Count a batch."""
-        bad = [photo for photo in batch if photo.error]
-        self.example = self.example or next((f"{photo.photo}: {photo.error}" for photo in bad), "")
+    def add(self, batch: list[TaggedPhoto], skipped: Skipped) -> None:
+        """Count a batch, and its photos that cannot be read among what is left out."""
+        for photo in batch:
+            if photo.error:
+                skipped.add_photo(photo.photo, photo.error)
+        count_turns((photo.photo for photo in batch if not photo.error), skipped)
+        skipped.of += len(batch)
         self.photos += len(batch)
-        self.bad += len(bad)
         self.tags += sum(len(photo.tags) for photo in batch)
 
 
@@ -103,15 +106,24 @@ def as_places(photos: object) -> list[str]:
 def as_thresholds(thresholds: object) -> dict[str, float]:
     """Return the thresholds that were given, by label.
 
+    Args:
+        thresholds: A mapping, or one that Hydra's grammar does not know, as text: its ids are in quotes.
+
     Raises:
         UserError: If something else was given.
+
+    Example:
+        >>> as_thresholds('{"traffic light": 0.4, beach: 1}')
+        {'traffic light': 0.4, 'beach': 1.0}
     """
-    chosen = {} if thresholds is None else thresholds
-    if not isinstance(chosen, dict | DictConfig) or not all(
-        isinstance(value, int | float) for value in chosen.values()
-    ):
-        raise UserError(f"own_thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}")
-    return {str(label): float(threshold) for label, threshold in chosen.items()}
+    try:
+        # All scalars are texts to this loader: a label may be called "no" or "2019".
+        chosen = yaml.load(thresholds, yaml.BaseLoader) if isinstance(thresholds, str) else thresholds or {}
+        if not isinstance(chosen, dict | DictConfig):
+            raise TypeError
+        return {str(label): float(threshold) for label, threshold in chosen.items()}
+    except (yaml.YAMLError, TypeError, ValueError):
+        raise UserError(f"own_thresholds must be a mapping such as {{beach: 0.4}}, got {thresholds!r}") from None
 
 
 def as_gallery(config: DictConfig) -> Gallery | None:
@@ -192,10 +204,7 @@ def report(console: Console, totals: Totals, skipped: Skipped, output: TagFile) 
         console.print(f"{totals.photos:,} photos, {totals.tags:,} tags, {totals.photos / seconds:.1f} photos/s")
     if len(output.done):
         console.print(f"{len(output.done):,} photos were there already")
-    if totals.bad:
-        console.print(Text(visible(f"{totals.bad:,} cannot be read, for instance {totals.example}"), style="yellow"))
-    for reason, times in sorted(skipped.counts.items()):
-        console.print(Text(visible(f"{times:,} left out: {reason}, for instance {skipped.examples[reason][0]}")))
+    print_left_out(skipped, console)
     console.print(Text(f"tags  {visible(str(output.output))}"))
 
 

@@ -1,5 +1,6 @@
 """Read sources into one catalog:   python -m tagger.prepare data=album   (--help says more)."""
 
+import sys
 from pathlib import Path
 
 import hydra
@@ -8,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
-import tagger.config  # noqa: F401 - registers the typed root of conf/prepare.yaml
+from tagger.config import as_typed
 from tagger.data.assembly import Assembly, assemble
 from tagger.data.assembly.tables import assembly_tables
 from tagger.data.catalog import CatalogStore
@@ -18,6 +19,7 @@ from tagger.data.catalog.prepared import Prepared
 from tagger.data.inspection import inspect
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.errors import shown_plainly
+from tagger.pages.left_out import print_left_out
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="prepare")
@@ -28,16 +30,28 @@ def main(config: DictConfig) -> None:
         store, taxonomy = CatalogStore(Path(prepared.folder).expanduser()), read_taxonomy(config.data.taxonomy)
         console = Console()
         if config.show is not None:
-            console.print(*history_tables(store, config.show))
+            console.print(*history_tables(store, config.show, taxonomy))
         elif config.undo is not None or config.redo is not None:
             console.print(take_back(store, config.undo, config.redo))
         elif config.plan:
-            console.print(*assembly_tables(gathered(config, prepared, store, taxonomy), taxonomy, written=False))
+            planned = gathered(config, prepared, store, taxonomy)
+            console.print(*assembly_tables(planned, taxonomy, written=False))
+            print_all_left_out(planned, console)
         else:
+            before = len(store.manifest.batches)
             assembly = fill(config, prepared, store, taxonomy)
             console.print(*assembly_tables(assembly, taxonomy, written=True))
+            for batch in store.manifest.batches[before:]:
+                console.print(f"batch    {batch.number}: {batch.what}, {batch.annotations:,} annotations")
             console.print(f"catalog  {store.folder}")
             console.print(f"card     {store.folder / 'card.html'}")
+            print_all_left_out(assembly, console)
+
+
+def print_all_left_out(assembly: Assembly, console: Console) -> None:
+    """Print what was left out of each source."""
+    for name, report in assembly.reports.items():
+        print_left_out(report.skipped, console, name=name)
 
 
 def catalog_settings(config: DictConfig, name: str) -> Prepared:
@@ -60,6 +74,11 @@ def fill(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: 
     return assembly
 
 
+def is_prepared(store: CatalogStore) -> bool:
+    """Return whether a catalog is there with its card: a preparation that was killed before that is done again."""
+    return store.exists and (store.folder / "card.html").is_file()
+
+
 def gathered(config: DictConfig, prepared: Prepared, store: CatalogStore, taxonomy: Taxonomy) -> Assembly:
     """Read the sources and work out what they add."""
     cache = Path(config.cache).expanduser().absolute()
@@ -68,7 +87,12 @@ def gathered(config: DictConfig, prepared: Prepared, store: CatalogStore, taxono
         prepared.sources,
         taxonomy,
         inspect=lambda root, paths: inspect(
-            paths, root, max_pixels=config.data.max_pixels, workers=config.data.workers, cache=cache
+            paths,
+            root,
+            max_pixels=config.data.max_pixels,
+            follow_links=config.data.follow_links,
+            workers=config.data.workers,
+            cache=cache,
         ),
         split=config.data.split,
         complete=prepared.complete,
@@ -101,4 +125,5 @@ def take_back(store: CatalogStore, undo: int | None, redo: int | None) -> str:
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = as_typed(sys.argv[1:])
     main()

@@ -34,6 +34,7 @@ from tagger.studies.search.version import version_for
 from tagger.studies.search.words import as_hydra_takes, as_typed_before, divided
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import provenance
+from tagger.tracking.server import check_reachable
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="search")
@@ -47,6 +48,7 @@ def main(config: DictConfig) -> None:
         trainings = settings.trainings
         trainings.check_space()
         start = trainings.start(seed=config.seed)
+        check_reachable(start.logger)
         data = read_data(start)
         record = Record(settings.storage, settings.name, seed=config.seed, startup=config.startup)
         record.belongs(

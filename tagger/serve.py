@@ -2,10 +2,12 @@
 
 import getpass
 import os
+import socket
 import sys
-import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -14,11 +16,14 @@ from tagger.config import as_typed, needed
 from tagger.errors import UserError, shown_plainly
 from tagger.tags.corrections import CorrectionsFile
 from tagger.tags.runtime import Tagger
-from tagger.tags.serving.border import LOOPBACK, Border
-from tagger.tags.serving.desk import Desk
 from tagger.tags.serving.folder import Root
-from tagger.tags.serving.listening import listening
-from tagger.tags.serving.reading import PhotoReader
+from tagger.tags.serving.hosts import EVERYONE, LOOPBACK, allowed, answering, bracketed, named
+
+if TYPE_CHECKING:
+    from tagger.tags.serving.desk import Desk
+
+BODIES = 512 * 1000**2
+"""Bytes of photos that are on their way or wait to be read, of all visitors together."""
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="serve")
@@ -27,6 +32,17 @@ def main(config: DictConfig) -> None:
     with shown_plainly(), ExitStack() as open_until_the_end:
         needed(config, "bundle")
         check(config)
+        hosts = named(config.hosts)
+        try:
+            from tagger.tags.serving.application import Application
+            from tagger.tags.serving.body import Bodies
+            from tagger.tags.serving.desk import Desk
+            from tagger.tags.serving.reading import Reading
+            from tagger.tags.serving.server import listening, run
+            from tagger.tags.serving.visitors import Visitors
+            from tagger.tags.serving.workers import Workers
+        except ModuleNotFoundError as error:
+            raise UserError(f"the page needs {error.name}: pip install 'tagger[serve]'") from error
         root = None if config.root is None else Root(Path(config.root))
         path = Path(config.bundle).expanduser()
         tagger = Tagger.load(path, profile=config.profile)
@@ -34,31 +50,23 @@ def main(config: DictConfig) -> None:
         check_language(tagger, language)
         corrections = open_until_the_end.enter_context(CorrectionsFile(Path(config.corrections).expanduser()))
         listener = open_until_the_end.enter_context(listening(config.host, config.port))
-        folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="tagger-")))
-        prepare_gradio(folder)
-        from tagger.tags.serving.page import Page
-        from tagger.tags.serving.server import application, run
-
+        port = listener.getsockname()[1]
         max_bytes = int(config.max_megabytes * 1e6)
         beside = tagger.detecting.framing if tagger.detecting else None
-        reader = open_until_the_end.enter_context(PhotoReader(tagger.framing, max_bytes=max_bytes, beside=beside))
-        pictures = folder / "pictures"
-        pictures.mkdir()
         desk = Desk(
             name=path.name,
             tagger=tagger,
-            reader=reader,
+            workers=Workers(Reading(tagger.framing, beside, max_bytes=max_bytes, root=root)),
             corrections=corrections,
             annotator=config.annotator or somebody(),
-            pictures=pictures,
-            root=root,
             language=language,
             max_photos=config.max_photos,
+            max_bytes=max_bytes,
+            root=root.name if root else None,
         )
-        app = application(Page(desk).blocks, max_bytes=max_bytes)
-        hosts = LOOPBACK if config.host in LOOPBACK else None
-        announce(config.host, listener.getsockname()[1], corrections.path, root)
-        run(Border(app, pictures, hosts), listener)
+        page = Application(desk, Visitors(desk.newcomer), Bodies(most=max(BODIES, max_bytes)), cookie=f"tagger-{port}")
+        announce(config.host, hosts, port, desk)
+        run(page.app(allowed(config.host, hosts)), listener)
         print("stopped", file=sys.stderr)
 
 
@@ -87,24 +95,6 @@ def check_language(tagger: Tagger, language: str) -> None:
         raise UserError(f"language={language}: the bundle's labels have names in {', '.join(known) or 'no language'}")
 
 
-def prepare_gradio(files: Path) -> None:
-    """Tell Gradio where its files are, and that nothing leaves the machine; before it is imported.
-
-    Raises:
-        UserError: If it is missing.
-    """
-    os.environ |= {
-        "GRADIO_TEMP_DIR": str(files),
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise UserError("the page needs gradio: pip install tagger[serve]") from error
-
-
 def somebody() -> str:
     """Return the name of the user, for who said what."""
     try:
@@ -113,20 +103,29 @@ def somebody() -> str:
         return "somebody"
 
 
-def announce(host: str, port: int, corrections: Path, root: Root | None) -> None:
+def announce(host: str, hosts: Sequence[str], port: int, desk: "Desk") -> None:
     """Say where the page is, and what of it others can reach."""
-    shown = f"[{host}]" if ":" in host else host
     if host not in LOOPBACK:
+        seen = f" and see the photos in {desk.root}" if desk.root else ""
         print(
-            f"warning: host={host} lets everyone who reaches this machine drop photos, correct tags"
-            + (f" and see the photos in {root.name}" if root else "")
-            + "; there is no password",
+            f"warning: host={host} lets everyone who reaches this machine drop photos, correct tags{seen}; "
+            "there is no password",
             file=sys.stderr,
         )
-    print(f"corrections  {corrections}")
-    print(f"page         http://{shown}:{port}/   (Ctrl-C ends it)", flush=True)
+    if host in EVERYONE and not hosts:
+        print(
+            "warning: it answers this machine alone until hosts says what others type into their browsers, "
+            f"for instance hosts={socket.gethostname()}; by other names they are told: Invalid host header",
+            file=sys.stderr,
+        )
+    print(f"corrections  {desk.corrections.path}")
+    for name in dict.fromkeys((*(answering(host) or LOOPBACK[:1]), *hosts)):
+        print(f"page         http://{bracketed(name)}:{port}/   (Ctrl-C ends it)", flush=True)
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "profile", "root", "corrections", "annotator")
+    sys.argv[1:] = as_typed(sys.argv[1:], "bundle", "profile", "root", "corrections", "annotator", "hosts")
     main()
+    # All is closed, and what is left of libraries and their threads is not waited for.
+    sys.stdout.flush()
+    os._exit(0)

@@ -79,7 +79,7 @@ def conduct(config: DictConfig, words: Sequence[str]) -> bool:
     console = Console(highlight=False)
     console.print(f"{study.name}  {study.question}", markup=False, soft_wrap=True)
     stands = standing(study, runs)
-    if missing := [one for one in stands if one.run is None]:
+    if missing := [one for one in stands if not one.is_done]:
         console.print(f"{len(missing)} of {len(stands)} runs are missing")
         stands = train(study, runs, missing, words)
     elif recall(study, runs, "mlflow_status") not in (None, "FINISHED"):
@@ -89,7 +89,7 @@ def conduct(config: DictConfig, words: Sequence[str]) -> bool:
     if config.output is not None:
         output = answer_folder(config, study, runs, words)
         answer(study, stands, runs=runs, output=output, command=command(words), console=console)
-    return all(one.run is not None for one in stands)
+    return all(one.is_done for one in stands)
 
 
 def answer_folder(config: DictConfig, study: Study, runs: Path, words: Sequence[str]) -> Path:
@@ -110,7 +110,7 @@ def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence
         words = [*words, *as_typed([f"runs={runs}"], "runs")]
         launch([*words, *([f"parent={parent}"] if parent else []), f"job={numbers}"])
         stands = standing(study, runs)
-        status = "FINISHED" if all(one.run is not None for one in stands) else "FAILED"
+        status = "FINISHED" if all(one.is_done for one in stands) else "FAILED"
     finally:
         if parent:
             close(study, runs, status)
@@ -139,12 +139,16 @@ def begin(study: Study, runs: Path, words: Sequence[str]) -> str | None:
 
 
 def close(study: Study, runs: Path, status: str) -> None:
-    """Say in MLflow how the study stands."""
+    """Say in MLflow how the study stands; should it not answer, the next call of the command does so."""
     from tagger.studies.parent import open_parent
+    from tagger.tracking.server import TrackingError
 
-    if parent := open_parent(study, runs):
-        parent.end(status)
-        remember(study, runs, mlflow_status=status)
+    try:
+        if parent := open_parent(study, runs):
+            parent.end(status)
+            remember(study, runs, mlflow_status=status)
+    except TrackingError as error:
+        print(error, file=sys.stderr)
 
 
 def composed_or_none(words: Sequence[str]) -> DictConfig | None:

@@ -15,6 +15,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.replication import plan_tables
 from tagger.errors import shown_plainly
 from tagger.model.allocation import keep_freed_memory
+from tagger.pages.left_out import print_left_out
 from tagger.tags.detector.choosing import chosen_figures
 from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.fitting import FitThresholds
@@ -27,17 +28,18 @@ from tagger.tracking.deliverables import write_deliverables
 from tagger.tracking.expert import Trained, expert_figures
 from tagger.tracking.extension import extended_figures
 from tagger.tracking.history import History
-from tagger.tracking.interruption import StopCleanly
-from tagger.tracking.mlflow import build_logger, deliver, describe_run, run_status
+from tagger.tracking.mlflow import RunLogger, build_logger, deliver, end, run_status
 from tagger.tracking.outcome import Outcome, against_truth, outcome
 from tagger.tracking.progress import progress_bar
 from tagger.tracking.quiet import quieten
 from tagger.tracking.resources import peak_memory_gib
-from tagger.tracking.run_folder import RunFolder, close_run, keep_folds, open_run, provenance
+from tagger.tracking.run_folder import RunFolder, check_same_data, close_run, keep_folds, open_run, provenance
+from tagger.tracking.server import check_reachable
 from tagger.tracking.test_scores import Scored, TestScores
 from tagger.training.building import assemble, build_data, build_trainer, places, see_photos
 from tagger.training.experts import fit_experts
 from tagger.training.extending import Extending
+from tagger.training.processes import EndTogether
 from tagger.training.settling import settle_best
 from tagger.training.words import as_hydra_takes
 
@@ -48,16 +50,28 @@ def main(config: DictConfig) -> float | None:
     quieten()
     keep_freed_memory()
     with shown_plainly():
-        data = build_data(config)
-        extending = Extending.of(config, data)
         if config.plan:
-            Console().print(*plan_tables(data.plan(), data.taxonomy.ids, data.names(data.train_rows)))
+            plan(config)
             return None
-        run = open_run(config)
+        check_reachable(config.logger)
         try:
-            return train(config, data, run, extending)
+            if config.resume and (run := open_run(config)).is_measured:
+                return tell(config, run)
+            data = build_data(config)
+            extending = Extending.of(config, data)
+            return train(config, data, open_run(config), extending)
         finally:
             close_run()
+
+
+def plan(config: DictConfig) -> None:
+    """Print what the sampler would do."""
+    data = build_data(config)
+    Extending.of(config, data)
+    console = Console()
+    console.print(data.copies.said() or "copies: none found", soft_wrap=True)
+    console.print(*plan_tables(data.plan(), data.taxonomy.ids, data.names(data.train_rows)))
+    print_left_out(data.left_out, console)
 
 
 def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extending | None = None) -> float:
@@ -69,15 +83,19 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
     if extending:
         extending.carry_over(module, data)
     facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.labelled.fingerprint)
+    check_same_data(run, facts, *data.folds_by_content)
     logger = build_logger(config, run, facts)
     thresholds = FitThresholds(instantiate(config.thresholds), extending.thresholds if extending else None)
     test, history = TestScores(), History()
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
     # Before what keeps checkpoints: they must hold the rows that are kept.
     ours = extending.callbacks() if extending else []
-    ours += [thresholds, fusing, audit, test, history, progress_bar(), StopCleanly(run.checkpoints / "last.ckpt")]
+    together = EndTogether(told=lambda: end(logger, "FAILED"))
+    ours += [thresholds, fusing, audit, test, history, together, progress_bar()]
     trainer = build_trainer(config, run, logger, ours)
-    with run_status(logger):
+    if trainer.is_global_zero and data.copies.groups:
+        print(data.copies.said(), flush=True)
+    with run_status(logger), together.guarded():
         if extending and trainer.is_global_zero:
             print(extending.said(data), flush=True)
         unmapped = see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
@@ -85,25 +103,29 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
         if trainer.is_global_zero:
             run.remember(facts=facts)
             keep_folds(run.path, *data.folds_by_content)
-        describe_run(logger, config, run)
+        if isinstance(logger, RunLogger):
+            logger.begin()
         fit_started, trained = time.monotonic(), list[Trained]()
         if experts:
             trained = fit_experts(config, data, module, experts, run, logger, trainer)
             history.follow(trained)
         else:
-            trainer.fit(module, data, ckpt_path=run.last, weights_only=True)
+            trainer.fit(module, data, ckpt_path=run.newest_checkpoint(), weights_only=True)
         fit_seconds = time.monotonic() - fit_started
         val_map = settle_best(trainer, module, data, run, fusing, audit)
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
             extended = extending.told(before, result.labels, thresholds, module) if extending and before else []
+            for place, error in history.bad_photos.items():
+                data.left_out.add_photo(place, error)
             result.metrics.update(
                 chosen_figures(fusing.choices, unmapped)
                 | expert_figures(trained)
                 | audit_figures(audit.effects or [])
                 | noise
                 | extended_figures(extended)
+                | data.left_out.figures()
                 | {
                     "val/map": val_map,
                     "seconds/fit": fit_seconds,
@@ -112,6 +134,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
                     "peak_memory_gib": peak_memory_gib(),
                 }
             )
+            run.remember(step=trainer.global_step)
             write_deliverables(
                 run.path,
                 result,
@@ -127,9 +150,19 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
                 facts=facts,
                 extended=extended,
             )
-            deliver(logger, run.path, result.metrics, step=trainer.global_step)
             print_closing(result.metrics, result.labels, run_folder=run.path)
+            print_left_out(data.left_out)
+            deliver(logger, run)
     return val_map
+
+
+def tell(config: DictConfig, run: RunFolder) -> float:
+    """Give the logger what it lacks of a run whose files are all there."""
+    logger = build_logger(config, run, run.recall("facts"))
+    with run_status(logger):
+        deliver(logger, run)
+    print(f"nothing was left to train; the logger knows all of {run.path} now")
+    return run.metrics()["val/map"]
 
 
 def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
@@ -149,7 +182,9 @@ def run_facts(config: DictConfig, data: PhotoData) -> dict[str, str]:
 def measure(data: PhotoData, contract: Contract, test: Scored) -> Outcome:
     """Measure the contract on the test fold, and how many annotations of each state there were to learn from."""
     result = outcome(contract, test, train_states=data.train_states, taxonomy=data.taxonomy)
-    result.metrics.update(data.state_counts() | against_truth(test.scores, data.truth(test.rows)))
+    result.metrics.update(
+        data.state_counts() | data.copies.figures() | against_truth(test.scores, data.truth(test.rows))
+    )
     return result
 
 

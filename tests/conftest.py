@@ -1,19 +1,26 @@
 """What several tests need: a small listed data set, a small network to train on it, the real photos where they are."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import commands
 import numpy as np
 import onnx
 import pytest
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from tiny import COLOURS, TINY, data_of, write_colours
 
 from tagger.data.datamodule import Augment, PhotoData
 from tagger.data.normalisation import Normalisation
@@ -40,16 +47,21 @@ settings.load_profile("tagger")
 
 CHROMIUM = Path("/usr/bin/chromium")
 
-COLOURS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200), "grey": (128, 128, 128)}
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers of this session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-@pytest.fixture(autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="session")
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep runs, caches and MLflow of tests out of the user's."""
-    monkeypatch.setenv("TAGGER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.delenv("TAGGER_RUN_FOLDER", raising=False)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TAGGER_CACHE", str(shared_folder(tmp_path_factory) / "cache"))
+        environment.delenv("TAGGER_RUN_FOLDER", raising=False)
+        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
 
 
 @pytest.fixture
@@ -79,21 +91,10 @@ def colours(tmp_path: Path) -> Callable[..., Path]:
     """Make a data set ``colours`` of plain photos whose label is their colour; returns the root folder."""
 
     def make(photos: int = 40, **files: str) -> Path:
-        folder = tmp_path / "root" / "colours"
-        (folder / "images").mkdir(parents=True)
-        rng = np.random.default_rng(0)
-        rows = []
-        for number in range(photos):
-            name = list(COLOURS)[number % len(COLOURS)]
-            pixels = np.clip(np.array(COLOURS[name]) + rng.normal(0, 12, (24, 32, 3)), 0, 255)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / "images" / f"{number:03}.png")
-            rows.append(f"{number:03}.png,{name}")
-        (folder / "labels.csv").write_text("\n".join(["image,labels", *rows]) + "\n")
-        labels = "\n".join(f"  - {name}" for name in COLOURS)
-        (tmp_path / "root" / "colours.yaml").write_text(f"name: colours\nlabels:\n{labels}\n")
+        root = write_colours(tmp_path / "root", photos)
         for name, text in files.items():
-            (folder / name.replace("__", ".")).write_text(text)
-        return tmp_path / "root"
+            (root / "colours" / name.replace("__", ".")).write_text(text)
+        return root
 
     return make
 
@@ -151,9 +152,31 @@ def tagger_module() -> Callable[..., TaggerModule]:
 
 
 @pytest.fixture(scope="session")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function that fills a folder of a name, once for all workers; whoever changes it takes a copy."""
+    shared = shared_folder(tmp_path_factory)
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, filled = shared / name, shared / f"{name} is filled"
+        with FileLock(shared / f"{name}.lock"):
+            if not filled.exists():
+                # A test that was stopped may have left some of it.
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                filled.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def delivered(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The folder of a run whose network is random, with ``checkpoints/best.ckpt`` and, made of it, ``album.tagger``."""
-    folder = tmp_path_factory.mktemp("delivered")
+    return once("delivered", deliver)
+
+
+def deliver(folder: Path) -> None:
     half = [0.5, 0.5, 0.5]
     recipe = {
         "network": {"backbone": "test_efficientnet", "mean": half, "std": [0.25, 0.5, 0.5]},
@@ -178,7 +201,19 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = build_graph(trained.chain, size=64)
     manifest = describe(trained, read_run(trained.path))
     write_bundle(folder / "album.tagger", manifest, model=model, card=model_card(manifest, name="album", metrics={}))
-    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The folder that `tagger.train` was typed in: a run in ``runs/tiny``, its photos in ``root``, ``output.txt``."""
+
+    def fill(folder: Path) -> None:
+        words = [sys.executable, "-m", "tagger.train", *TINY, *data_of(write_colours(folder / "root", 80))]
+        done = commands.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "output.txt").write_text(done.stdout)
+
+    return once("tiny runs", fill)
 
 
 @pytest.fixture
@@ -247,3 +282,50 @@ def colour_detector() -> Callable[..., bytes]:
         return content
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with 20 MB, which may be filled and mounted read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def in_child(tmp_path: Path) -> Callable[..., int]:
+    """Call a function in a forked process; returns its exit code, or minus the signal that ended it.
+
+    As another user it may read the test's folder: pytest's own are for their owner alone.
+    """
+
+    def call(function: Callable[[], object], *, user: int | None = None) -> int:
+        for folder in (tmp_path, *tmp_path.parents) if user is not None else ():
+            if folder == Path(tempfile.gettempdir()):
+                break
+            folder.chmod(0o755)
+        pid = os.fork()
+        if not pid:
+            code = 70
+            try:
+                if user is not None:
+                    os.setgroups([])
+                    os.setgid(user)
+                    os.setuid(user)
+                function()
+                code = 0
+            except SystemExit as error:
+                code = error.code if isinstance(error.code, int) else 1
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    return call

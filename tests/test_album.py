@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 
 from tagger.data.sources.sample.draw import draw_photo
@@ -30,7 +31,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delivered: Path) -> T
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         bundle = f"bundle={delivered / 'album.tagger'}"
         command = [sys.executable, "-m", "tagger.predict", bundle, "output=tags.jsonl", "workers=0", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        return commands.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 
@@ -96,7 +97,8 @@ def test_photos_that_were_tagged_before_get_the_sidecars_that_are_missing(typed:
     (album / "a.jpg.xmp").unlink()
     exif("-q", "-overwrite_original", "-XMP-xmp:Rating=3", "-XMP-dc:Subject+=mine", album / "sub" / "it's.webp.xmp")
     done = typed(f"photos={album}", red, "xmp=true")
-    assert "1 sidecars written, 4 were up to date" in done.stdout
+    # The new one, and the one that repeats "mine" where programs look that read no flat keywords.
+    assert "2 sidecars written, 3 were up to date" in done.stdout
     # What the command does not name is not touched, though its lines are in the same file.
     assert sidecars(elsewhere) == {}
     (read,) = exif("-XMP:all", album / "sub" / "it's.webp.xmp")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -28,7 +29,7 @@ TRAIN = "network=timm network.backbone=test_efficientnet network.weights=null da
 
 def clean(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tagger.clean", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return commands.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
 def nine_turns_of_ten(words: list[str]) -> tuple[PhotoData, list[Job]]:
@@ -169,7 +170,7 @@ def test_what_a_search_found_is_asked_about_until_people_have_decided(colours: C
         picture.save(tmp_path / "pool" / f"{number}.png")
     search = ["what=similar", "examples=pool/0.png", "pool=pool", "label=red", "n=5", "size=48", "workers=0", *data]
     command = [sys.executable, "-m", "tagger.mine", *search]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    found = commands.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert "5 questions come first" in found.stdout, found.stderr
     store = CatalogStore(tmp_path / "catalogs" / "folder")
     assert min(store.table("photos", ["fold"])["fold"].to_pylist()[-5:]) >= 2, "they train"
@@ -204,6 +205,27 @@ def test_what_a_search_found_is_asked_about_until_people_have_decided(colours: C
         now = build_data(composed("train", [*data, f"+data.catalog={store.folder}"]))
     states = now.catalog.states[:, [now.taxonomy.column["red"]]].toarray().ravel()
     assert sorted(states[now.train_rows[now.train_rows >= 40]].tolist()) == [-1, 0, 0, 1, 1]
+
+
+def test_a_catalog_that_a_killed_preparation_left_without_its_card_is_prepared_again(
+    colours: Callable[..., Path], tmp_path: Path
+):
+    root = colours(20)
+    data = ["data=folder", f"data.root={root}", "data.source.folder=colours", "data.workers=0", "kinds=[]", "sample=3"]
+    data += [f"data.taxonomy={root / 'colours.yaml'}"]
+    assert clean("step=queue", *data, cwd=tmp_path).returncode == 0
+    card = tmp_path / "catalogs" / "folder" / "card.html"
+    batches = list_batches(card.parent)
+    card.unlink()
+    done = clean("step=queue", *data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "which is not there yet, or not whole" in done.stdout
+    assert card.is_file()
+    assert list_batches(card.parent) == batches
+
+
+def list_batches(folder: Path) -> list[str]:
+    return [batch.what for batch in CatalogStore(folder).manifest.batches]
 
 
 def test_a_step_that_is_not_there_is_named(tmp_path: Path):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 def clean(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tagger.clean", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return commands.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
 def colours_in(root: Path) -> list[str]:

@@ -6,17 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
+from tiny import TINY, data_of
 
 pytestmark = pytest.mark.slow
 
-TINY = [
-    *("data=folder", "data.source.folder=colours", "data.size=32", "data.batch_size=8", "data.workers=0"),
-    *("network=timm", "network.backbone=resnet10t", "network.weights=null", "regime=everything"),
-    *("trainer.max_epochs=1", "name=tiny", "logger=csv"),
-]
+SHORT = [*TINY, "trainer.max_epochs=1", "logger=csv"]
 
 
 def test_two_runs_are_compared(colours: Callable[..., Path], tmp_path: Path) -> None:
@@ -26,11 +24,11 @@ def test_two_runs_are_compared(colours: Callable[..., Path], tmp_path: Path) -> 
 
     def typed(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", f"tagger.{verb}", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+        return commands.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
 
-    data = [f"data.root={root}", f"data.taxonomy={root / 'colours.yaml'}"]
+    data = data_of(root)
     for words in (["version=v1.0"], ["version=v2.0", "loss=focal"]):
-        done = typed("train", *TINY, *data, *words)
+        done = typed("train", *SHORT, *data, *words)
         assert done.returncode == 0, done.stdout + done.stderr
     one, other = sorted((cwd / "runs" / "tiny").iterdir())
 
@@ -62,7 +60,7 @@ def test_two_runs_are_compared(colours: Callable[..., Path], tmp_path: Path) -> 
 
     # Other photos are other data.
     (root / "colours" / "images" / "000.png").unlink()
-    assert typed("train", *TINY, *data, "version=v4.0").returncode == 0
+    assert typed("train", *SHORT, *data, "version=v4.0").returncode == 0
     refused = typed("compare", "runs=[runs/tiny/*]", "baseline=v1.0", "output=refused")
     assert refused.returncode == 1
     assert "cannot be compared: their" in refused.stderr and "v4.0 seed 0" in refused.stderr

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
 import yaml
+from tiny import NETWORK, PHOTOS, data_of
 
 from tagger.data.transforms import EvalTransform
 from tagger.model.checkpoint import load_checkpoint
@@ -17,19 +19,16 @@ from tagger.tags.runtime import Tagger
 
 pytestmark = pytest.mark.slow
 
-TINY = ["data=folder", "data.source.folder=colours", "data.size=32", "data.batch_size=8", "data.workers=0"]
-TINY += ["network=timm", "network.backbone=resnet10t", "network.weights=null", "regime=everything", "logger=csv"]
+TINY = [*PHOTOS, *NETWORK, "optimizer.lr=0.01", "logger=csv"]
 
 
 @pytest.fixture
 def distil(colours: Callable[..., Path], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     root = colours(80)
-    command = [sys.executable, "-m", "tagger.train", *TINY, f"data.root={root}", f"data.taxonomy={root}/colours.yaml"]
+    command = [sys.executable, "-m", "tagger.train", *TINY, *data_of(root)]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-        )
+        return commands.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 
@@ -45,7 +44,7 @@ def test_a_student_says_what_its_teacher_says_and_not_what_is_annotated(
     table = images.parent / "labels.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:41]))
     words = ["+experiment=distill", f"teacher={delivered / 'album.tagger'}", f"pool={pool}", "distillation.weight=1"]
-    done = distil(*words, "trainer.max_epochs=15")
+    done = distil(*words, "trainer.max_epochs=30")
     assert done.returncode == 0, done.stderr
     assert "pool: 40 photos without labels" in done.stdout
     assert "the teacher knows 4 of 4 labels" in done.stdout

@@ -1,7 +1,6 @@
 """Experts as typed: one network a group, killed and gone on with, merged, delivered."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
+from tiny import NETWORK, PHOTOS, data_of
 
 from tagger import Tagger
 from tagger.data.transforms import EvalTransform
@@ -25,10 +26,10 @@ pytestmark = [
 ]
 
 TINY = [
-    *("data=folder", "data.source.folder=colours", "data.size=32", "data.batch_size=8", "data.workers=0"),
+    *PHOTOS,
     *("network.dropout=0.2", "logger=csv", "+experiment=group_experts", "name=tiny", "trainer.max_epochs=9"),
 ]
-OWN = ["network=timm", "network.backbone=resnet10t", "network.weights=null", "regime=everything"]
+OWN = [*NETWORK, "network.backbone=resnet10t"]
 SHARED = ["network=lite0", "regime=cached", "regime.views=2", "trainer.check_val_every_n_epoch=2"]
 
 GROUPED = """
@@ -56,9 +57,8 @@ def type_(colours: Callable[..., Path], tmp_path: Path) -> Callable[..., "subpro
     cwd.mkdir()
 
     def start(*words: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tagger.train", *TINY, *words]
-        command += [f"data.root={root}", f"data.taxonomy={root / 'colours.yaml'}"]
-        return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [sys.executable, "-m", "tagger.train", *TINY, *words, *data_of(root)]
+        return commands.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     return start
 
@@ -110,7 +110,7 @@ def test_the_merged_network_says_of_every_label_what_its_expert_says(type_, tmp_
 
     words = ["export", f"checkpoint={run}/checkpoints/best.ckpt", "bundle=album.tagger", "register=null"]
     words.append(f"photos={photos[0].parent}")
-    exported = subprocess.run([sys.executable, "-m", "tagger.export", *words[1:]], cwd=tmp_path, check=False)
+    exported = commands.run([sys.executable, "-m", "tagger.export", *words[1:]], cwd=tmp_path, check=False)
     assert exported.returncode == 0
     tagger = Tagger.load(tmp_path / "album.tagger")
     ids = [label.id for label in tagger.labels]
@@ -120,42 +120,40 @@ def test_the_merged_network_says_of_every_label_what_its_expert_says(type_, tmp_
         assert sure <= {tag.label for tag in tags} <= possible, photo
 
 
-def test_a_killed_run_goes_on_with_the_expert_it_was_in(type_, tmp_path: Path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.nightly)])
+def test_a_killed_run_goes_on_with_the_expert_it_was_in(type_, tmp_path: Path, number: int):
     # A checkpoint after nearly every batch: the kill comes in the middle of an epoch.
-    words = ["network=timm", "network.backbone=test_efficientnet", "network.weights=null", "regime=everything"]
-    words += ["checkpoint_minutes=0.0001", "experts.cost=full"]
+    words = [*NETWORK, "checkpoint_minutes=0.0001", "experts.cost=full"]
     done(type_(*words))
     (whole,) = runs(tmp_path)
-    for number in (signal.SIGKILL, signal.SIGINT):
-        process = type_(*words)
-        deadline = time.monotonic() + 120
-        while (
-            not (last := list((tmp_path / "elsewhere").glob("runs/tiny/*/experts/1_cold/checkpoints/last.ckpt"))[:9])
-            or (cut := last[-1].parents[3]) == whole
-        ):
-            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-            time.sleep(0.05)
-        time.sleep(0.3)
-        process.send_signal(number)
-        output = process.communicate(timeout=120)[0]
-        assert not (cut / "metrics.json").exists(), output
-        assert (cut / "experts" / "0_warm" / "trained.json").exists()
-        assert not (cut / "experts" / "1_cold" / "trained.json").exists()
-        before = (cut / "experts" / "0_warm" / "checkpoints" / "best.ckpt").stat().st_mtime_ns
-        step = torch.load(cut / "experts/1_cold/checkpoints/last.ckpt", weights_only=True)["global_step"]
-        assert 0 < step < 72
-        output = done(type_(*words, "resume=true"))
-        assert "expert 1 of 3" not in output and "expert 2 of 3: cold" in output
-        assert (cut / "experts" / "0_warm" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == before
-        assert metrics(cut) == metrics(whole)
+    process = type_(*words)
+    deadline = time.monotonic() + 120
+    while (
+        not (last := list((tmp_path / "elsewhere").glob("runs/tiny/*/experts/1_cold/checkpoints/last.ckpt"))[:9])
+        or (cut := last[-1].parents[3]) == whole
+    ):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(number)
+    output = process.communicate(timeout=120)[0]
+    assert not (cut / "metrics.json").exists(), output
+    assert (cut / "experts" / "0_warm" / "trained.json").exists()
+    assert not (cut / "experts" / "1_cold" / "trained.json").exists()
+    before = (cut / "experts" / "0_warm" / "checkpoints" / "best.ckpt").stat().st_mtime_ns
+    step = torch.load(cut / "experts/1_cold/checkpoints/last.ckpt", weights_only=True)["global_step"]
+    assert 0 < step < 72
+    output = done(type_(*words, "resume=true"))
+    assert "expert 1 of 3" not in output and "expert 2 of 3: cold" in output
+    assert (cut / "experts" / "0_warm" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == before
+    assert metrics(cut) == metrics(whole)
 
 
 def test_the_sample_album_is_tagged_by_its_eight_groups(tmp_path: Path):
     words = ["+experiment=group_experts", "experts.cost=full", "logger=csv"]
     words += ["trainer.max_epochs=10", "data.source.photos=400"]
-    environment = os.environ | {"TAGGER_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "tagger.train", *words]
-    output = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    output = commands.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "expert 8 of 8: document, 5 labels" in output
     (run,) = (tmp_path / "runs" / "group_experts").iterdir()
     found = metrics(run)

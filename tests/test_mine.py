@@ -1,12 +1,12 @@
 """what=similar as typed: photos found by example, and questions about them for people."""
 
 import csv
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -70,7 +70,7 @@ def test_it_finds_more_like_the_examples_and_sets_copies_of_them_apart(
     found, said = mine("examples=reds", "pool=pool", "n=10")
     assert sorted(found) == [f"red{number:02}.png" for number in range(10)]
     assert "1 that nearly are an example are set apart" in said
-    assert "left out  1: not an image, e.g. pool/broken.jpg" in said
+    assert "left out: not an image, for instance pool/broken.jpg" in said
     page = (tmp_path / "mining" / "similar" / "reds" / "sheet.html").read_text()
     assert "Nearly the same as an example" in page and "as red10.png" in page
     assert page.count("data:image/jpeg;base64,") == 2 + 10 + 1
@@ -177,14 +177,14 @@ def test_a_label_that_is_not_there_is_named_before_any_photo_is_seen(
 @pytest.mark.slow
 def test_the_command_as_typed(pool: Path, tmp_path: Path):
     words = ["what=similar", "examples=reds", "pool=pool", "n=3", *SMALL]
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-m", "tagger.mine", *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "found     3" in done.stdout
     page = (tmp_path / "mining" / "similar" / "reds" / "sheet.html").read_text()
     assert "python -m tagger.mine what=similar examples=reds pool=pool n=3" in page
-    wrong = subprocess.run(
+    wrong = commands.run(
         [sys.executable, "-m", "tagger.mine", "what=simlar"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert wrong.returncode == 1

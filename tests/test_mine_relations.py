@@ -1,13 +1,13 @@
 """The command as typed, on the drawn album: relations are found, looked at, and written into a new label system."""
 
 import csv
-import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import commands
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -32,7 +32,7 @@ def mining(*words: str, name: str | None = "sample") -> Mining:
 @pytest.mark.slow
 def test_relations_are_found_by_the_command(tmp_path: Path):
     command = [sys.executable, "-m", "tagger.mine", "what=relations", "data=sample"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = commands.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "mining" / "relations" / "sample"
     files = {"relations.csv", "relations.yaml", "relations.html", "graph.svg"}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import pytest
 
 from tagger.data.catalog import CatalogStore
@@ -82,16 +83,18 @@ def prepare(tmp_path: Path) -> Prepare:
 
     def run(*words: str, verb: str = "prepare") -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", f"tagger.{verb}", f"hydra.searchpath=[file://{root}]", "data=pets", *words]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+        return commands.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
     run.cwd, run.root = cwd, root  # type: ignore[attr-defined]
     return run
 
 
 def test_a_plan_says_what_would_come_in_and_writes_nothing(prepare: Prepare) -> None:
+    (prepare.root / "ours" / "images" / "69.png").unlink()  # type: ignore[attr-defined]
     done = prepare("plan=true")
     assert done.returncode == 0, done.stderr
     assert "nothing was written" in done.stdout
+    assert "ours: 1 of 40 photos left out: missing, for instance " in done.stdout
     assert "Pferd" in done.stdout, "a name that no label claims is named"
     assert list(prepare.cwd.iterdir()) == []  # type: ignore[attr-defined]
 
@@ -209,8 +212,8 @@ def test_a_command_that_is_killed_at_any_moment_leaves_the_catalog_whole(prepare
             file.write(f"{number}.png,dog\n")
     command = [sys.executable, "-m", "tagger.prepare", f"hydra.searchpath=[file://{root}]", "data=pets"]
     after = before | {"photos": 90, "sightings": 100}
-    for wait in (2.0, 3.0, 4.0, 5.0, 6.0):
-        with subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    for wait in (0.4, 0.8, 1.2, 1.6, 2.0):
+        with commands.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
             time.sleep(wait)
             run.send_signal(signal.SIGKILL)
         store = CatalogStore(folder)
@@ -220,3 +223,13 @@ def test_a_command_that_is_killed_at_any_moment_leaves_the_catalog_whole(prepare
     done = prepare()
     assert done.returncode == 0, done.stderr
     assert CatalogStore(folder).manifest.rows["photos"] == 90
+
+
+def test_the_album_of_the_real_photos_is_prepared_and_trains(real_photos: Path, tmp_path: Path) -> None:
+    album = ["data=album", f"data.root={real_photos}", "data.source.folder=album"]
+    for words in (["prepare", *album], ["train", "+experiment=resampling_focal", "+debug=smoke", *album]):
+        command = [sys.executable, "-m", f"tagger.{words[0]}", *words[1:]]
+        done = commands.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert CatalogStore(tmp_path / "album").manifest.rows["photos"] > 8000
+    assert list(tmp_path.glob("runs/resampling_focal/*/report.html"))

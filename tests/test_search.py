@@ -11,23 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import optuna
 import pytest
+from tiny import NETWORK, PHOTOS, data_of
 
 pytestmark = pytest.mark.slow
 
-TINY = [
-    "data=folder",
-    "data.source.folder=colours",
-    "data.size=32",
-    "data.batch_size=8",
-    "data.workers=0",
-    "network=timm",
-    "network.backbone=resnet10t",
-    "network.weights=null",
-    "regime=everything",
-    "trainer.max_epochs=3",
-]
+TINY = [*PHOTOS, *NETWORK, "trainer.max_epochs=3"]
 
 SPACE = """
 optimizer.lr: {low: 1e-4, high: 1e-1, log: true}
@@ -45,7 +36,7 @@ def typed(colours: Callable[..., Path], tmp_path: Path) -> Typed:
     cwd = tmp_path / "elsewhere"
     (cwd / "own" / "experiment").mkdir(parents=True)
     (cwd / "mine.yaml").write_text(SPACE)
-    words = [*TINY, f"data.root={root}", f"data.taxonomy={root / 'colours.yaml'}", "logger=csv"]
+    words = [*TINY, *data_of(root), "logger=csv"]
 
     def run(*own: str, verb: str = "search", wait: bool = True) -> Any:
         given = {word.partition("=")[0] for word in own}
@@ -54,8 +45,8 @@ def typed(colours: Callable[..., Path], tmp_path: Path) -> Typed:
         command = [sys.executable, "-m", f"tagger.{verb}", *search, *own, *tiny]
         streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": cwd}
         if not wait:
-            return subprocess.Popen(command, **streams)
-        return subprocess.run(command, timeout=300, check=False, **streams)
+            return commands.Popen(command, **streams)
+        return commands.run(command, timeout=300, check=False, **streams)
 
     run.cwd = cwd  # type: ignore[attr-defined]
     return run
@@ -118,7 +109,7 @@ def test_a_search_leaves_what_was_promised_and_trains_to_the_very_figure(typed: 
 
 def test_a_search_that_is_killed_goes_on_and_loses_no_trial(typed: Typed) -> None:
     cwd: Path = typed.cwd  # type: ignore[attr-defined]
-    words = ("budget=3", "confirm=0", "prune=false", "trainer.max_epochs=12")
+    words = ("budget=3", "confirm=0", "prune=false", "trainer.max_epochs=8")
     process = typed(*words, wait=False)
     wait_until(lambda: running(cwd), process)
     process.send_signal(signal.SIGKILL)
@@ -133,6 +124,7 @@ def test_a_search_that_is_killed_goes_on_and_loses_no_trial(typed: Typed) -> Non
     assert len(retried) == 1, "what it tried is tried again"
 
 
+@pytest.mark.nightly
 def test_ctrl_c_ends_after_the_epoch_and_the_same_command_goes_on(typed: Typed) -> None:
     cwd: Path = typed.cwd  # type: ignore[attr-defined]
     words = ("budget=2", "confirm=1", "prune=false", "trainer.max_epochs=12")
@@ -153,15 +145,15 @@ def test_ctrl_c_ends_after_the_epoch_and_the_same_command_goes_on(typed: Typed) 
 
 def test_two_processes_on_one_file_share_the_work(typed: Typed) -> None:
     cwd: Path = typed.cwd  # type: ignore[attr-defined]
-    words = ("budget=8", "confirm=0", "prune=false")
+    words = ("budget=6", "confirm=0", "prune=false")
     both = [typed(*words, wait=False) for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    assert states(cwd) == ["COMPLETE"] * 8
+    assert states(cwd) == ["COMPLETE"] * 6
     told = [{int(number) for number in re.findall(r"^trial +(\d+)  val mAP", output, re.M)} for output in outputs]
-    assert told[0] | told[1] == set(range(8))
+    assert told[0] | told[1] == set(range(6))
     assert not told[0] & told[1]
-    assert len({str(trial.params) for trial in trials(cwd)}) == 8
+    assert len({str(trial.params) for trial in trials(cwd)}) == 6
 
 
 def test_other_words_of_training_are_refused_with_the_way_out(typed: Typed) -> None:
@@ -195,7 +187,8 @@ def test_a_mistake_is_one_line_before_anything_is_trained(typed: Typed, word: st
 
 def test_the_search_of_the_sample_album_runs_as_typed(tmp_path: Path) -> None:
     words = ["space=head", "budget=2", "confirm=0", "trainer.max_epochs=2", "experiments=own"]
-    done = subprocess.run(
+    words += ["data.source.photos=200", "regime.views=1"]
+    done = commands.run(
         [sys.executable, "-m", "tagger.search", *words], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 import tagger.config  # noqa: F401 - registers what the configurations refer to
@@ -32,6 +31,7 @@ from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision, tally_at
 from tagger.tags.thresholds import Target, fit
 from tagger.training.building import build_data
+from tagger.trust import read_run_to_build
 
 Row = dict[str, float]
 
@@ -55,8 +55,7 @@ def main() -> None:
 @torch.inference_mode()
 def studied(run: Path, settings: OnnxFile) -> Iterator[tuple[str, Row, list[Choice]]]:
     """Yield the test figures of one run for every way to use the detector."""
-    config = OmegaConf.load(run / "config.yaml")
-    assert isinstance(config, DictConfig)
+    config = read_run_to_build(run / "config.yaml")
     data, target = build_data(config), instantiate(config.thresholds)
     looking = Looking.open(settings, data.taxonomy, cache=data.cache)
     assert looking is not None

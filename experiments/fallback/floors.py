@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 
 import tagger.config  # noqa: F401 - registers what the configurations refer to
 from tagger.data.datamodule import PhotoData
@@ -24,6 +23,7 @@ from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import tally_at
 from tagger.tags.thresholds import SILENCE, fit
 from tagger.training.building import build_data
+from tagger.trust import read_run_to_build
 
 FLOORS = (0.0, 0.1, 0.2, 0.3, 0.5)
 COLUMNS = ("labels given", "tags a photo", "micro precision", "micro recall", "micro F1", "macro F1")
@@ -43,8 +43,7 @@ def main() -> None:
 @torch.inference_mode()
 def measured(checkpoint: Path) -> Iterator[list[float]]:
     """Yield the figures of one run, for each way to fall back those of validation and of the test fold."""
-    config = OmegaConf.load(checkpoint.parents[1] / "config.yaml")
-    assert isinstance(config, DictConfig)
+    config = read_run_to_build(checkpoint.parents[1] / "config.yaml")
     data, network = build_data(config), read_trained(checkpoint).chain.network
     data.prepare(network.normalisation)
     data.cache_features(network.backbone, 1, torch.device("cpu"))

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 import tagger.config  # noqa: F401 - registers what the configurations refer to
@@ -28,6 +27,7 @@ from tagger.tags.relations.audit import audit, harmful
 from tagger.tags.relations.rules import Kind, Rules, RuleSettings
 from tagger.tags.thresholds import Target, fit
 from tagger.training.building import build_data
+from tagger.trust import read_run_to_build
 
 RAISING: tuple[Kind, ...] = ("parents", "implies")
 SETTINGS = {
@@ -67,8 +67,7 @@ def main() -> None:
 @torch.inference_mode()
 def measured(run: Path) -> Iterator[tuple[str, Row]]:
     """Yield the test figures of one run for every way to apply the relations."""
-    config = OmegaConf.load(run / "config.yaml")
-    assert isinstance(config, DictConfig)
+    config = read_run_to_build(run / "config.yaml")
     data, target = build_data(config), instantiate(config.thresholds)
     network, _, _ = load_checkpoint(run / "checkpoints" / "best.ckpt")
     data.prepare(network.normalisation)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 from tagger.data.catalog import Catalog
 from tagger.data.catalog.prepared import Prepared
@@ -21,6 +20,7 @@ from tagger.data.states import Unknown
 from tagger.data.taxonomy import read_taxonomy
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import mean_average_precision, top_k
+from tagger.trust import read_settings
 
 COREL, VOC = 0, 1
 """Places of the two sources in conf/data/album.yaml."""
@@ -36,7 +36,7 @@ def main() -> None:
     catalog = Prepared(folder=str(options.catalog)).read(None, read_taxonomy("album"))
     found: dict[str, list[Row]] = {}
     for scores in sorted(path for run in options.runs for path in run.rglob("test_scores.npz")):
-        setting = OmegaConf.load(scores.parent / "config.yaml").data.unknown
+        setting = read_settings(scores.parent / "config.yaml")["data"]["unknown"]
         name = "as each source says" if setting is None else str(setting)
         found.setdefault(name, []).append(measured(scores, catalog))
     print(table(found))
@@ -44,7 +44,7 @@ def main() -> None:
 
 def measured(path: Path, catalog: Catalog) -> Row:
     """Return the figures of one run."""
-    with np.load(path) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         rows, scores, states = arrays["rows"], arrays["scores"], arrays["states"]
     source = catalog.photos["root"].to_numpy()[rows]
     voc, corel = source == VOC, source == COREL

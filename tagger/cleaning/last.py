@@ -1,6 +1,8 @@
 """The data set of the step before: who has typed ``step=score data=album`` need not type ``data=album`` again."""
 
 import json
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,4 +46,27 @@ def as_last_time(words: Sequence[str]) -> list[str]:
         said = json.loads(LAST.read_text(encoding="utf-8"))
     except ValueError:
         return []
-    return choosing(said) if isinstance(said, list) and all(isinstance(word, str) for word in said) else []
+    found = choosing(said) if isinstance(said, list) and all(isinstance(word, str) for word in said) else []
+    if strange := [word for word in found if not is_plain(word)]:
+        print(
+            f"{LAST}: {strange[0]!r:.80} is not followed from a file; type it again",
+            file=sys.stderr,
+        )
+        return []
+    return found
+
+
+def is_plain(word: str) -> bool:
+    """Return whether a word gives a plain value to a setting: the folder, and the file in it, may be somebody else's.
+
+    Example:
+        >>> is_plain("data=corel5k"), is_plain("data.root=my photos/2019"), is_plain("+data.source._target_=os.system")
+        (True, True, False)
+        >>> is_plain("data.augment={_target_: os.system}"), is_plain("data=../../x"), is_plain("cache=${oc.env:HOME}")
+        (False, False, False)
+    """
+    key, _, value = word.lstrip("+~").partition("=")
+    if key == "data":
+        # A group: the name of a file under conf/.
+        return re.fullmatch(r"\w+", value) is not None
+    return re.fullmatch(r"[a-z]\w*(\.[A-Za-z0-9]\w*)*", key) is not None and not set("{}$") & set(value)

@@ -16,7 +16,7 @@ from tagger.config import as_typed
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.taxonomy import read_taxonomy
-from tagger.prepare import catalog_settings, fill
+from tagger.prepare import catalog_settings, fill, is_prepared
 
 if TYPE_CHECKING:
     from tagger.data.datamodule import PhotoData
@@ -65,8 +65,8 @@ def opened(config: DictConfig, name: str, words: Sequence[str], *, command: str)
     """
     console, prepared = Console(highlight=False), catalog_settings(config, name)
     store = CatalogStore(Path(prepared.folder).expanduser())
-    if not store.exists:
-        console.print(f"preparing {store.folder}, which is not there yet", markup=False, soft_wrap=True)
+    if not is_prepared(store):
+        console.print(f"preparing {store.folder}, which is not there yet, or not whole", markup=False, soft_wrap=True)
         fill(config, prepared, store, read_taxonomy(config.data.taxonomy))
     folder = Path(config.folder or f"cleaning/{name}").expanduser()
     remember([f"data={name}", *(word for word in choosing(words) if not word.startswith("data="))])

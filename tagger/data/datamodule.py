@@ -8,32 +8,38 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pyarrow as pa
 import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from tagger.data.assembly.grouping import alike, joined
 from tagger.data.batch import Batch, collate
 from tagger.data.catalog import FOLDS, TEST_FOLD, VALIDATION_FOLD, Catalog
 from tagger.data.catalog.fold_noise import FoldNoise, read_fold_noise
 from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
+from tagger.data.copies import FEW, Copies, count_copies
 from tagger.data.dataset import FeatureDataset, Kinds, KindsByLabel, Looked, PhotoDataset, dense_states
 from tagger.data.embeddings import Features
 from tagger.data.features import cached_views
-from tagger.data.inspection import inspect
+from tagger.data.inspection import SCHEMA, inspect
 from tagger.data.label_counts import LabelCounts, Silence, label_counts
-from tagger.data.loader import ResumableLoader
+from tagger.data.loader import Position, ResumableLoader
 from tagger.data.normalisation import Normalisation
 from tagger.data.pool import with_pool
 from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
+from tagger.data.sidecar_turn import count_turns
 from tagger.data.skipped import Skipped
-from tagger.data.split import FREE, official_folds, stratified_folds
+from tagger.data.sockets import fit_sockets
+from tagger.data.split import FREE, join_copies, official_folds, stratified_folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.transforms import EvalTransform, TrainTransform, Transform
 from tagger.errors import UserError
+from tagger.pages.left_out import print_left_out
 
 
 class Source(Protocol):
@@ -73,6 +79,7 @@ class PhotoData(pl.LightningDataModule):
         augment: How training photos are varied.
         bad_photos: ``skip`` leaves photos out that cannot be read and reports them, ``stop`` refuses the data set.
         max_pixels: Photos that declare more are refused before they are decoded.
+        follow_links: Whether links may lead out of the folder of the data set.
         workers: Processes that decode, for each process that trains.
         cache: Folder for what can be computed again.
         seed: Seed of split, draws and augmentation.
@@ -102,6 +109,7 @@ class PhotoData(pl.LightningDataModule):
         cache: Path,
         seed: int,
         sampler: Replication,
+        follow_links: bool = False,
         turn: int = 0,
         catalog: str | None = None,
         pool: Sequence[str] = (),
@@ -113,6 +121,11 @@ class PhotoData(pl.LightningDataModule):
             raise ValueError(f"data.bad_photos must be 'skip' or 'stop', got {bad_photos!r}")
         if type(turn) is not int or not 0 <= turn < FOLDS:
             raise UserError(f"data.turn must be a fold, 0..{FOLDS - 1}, got {turn!r}")
+        if not callable(getattr(source, "read", None)):
+            raise UserError(
+                f"data.source is a {type(source).__name__}, which reads no photos; name a class that does, as the "
+                "files in conf/data do"
+            )
         self.source = source
         self.turn = turn
         self.prepared = catalog
@@ -127,11 +140,15 @@ class PhotoData(pl.LightningDataModule):
         self.augment = augment
         self.bad_photos = bad_photos
         self.max_pixels = max_pixels
+        self.follow_links = follow_links
         self.workers = workers
         self.cache = cache
         self.seed = seed
         self.sampler = sampler
         self.rejected: list[tuple[str, str]] = []
+        """Photos that cannot be read, and why."""
+        self.left_out = Skipped()
+        """The same, counted by reason, with what the source itself leaves out; full once ``catalog`` was asked for."""
         self.views: list[Features] = []
         self.detected: Looked | None = None
         """What a detector sees on the photos that validate and test; None: none looks."""
@@ -143,6 +160,8 @@ class PhotoData(pl.LightningDataModule):
         """Columns of the labels by which photos without a fold are dealt into folds; None: all."""
         self.earlier_folds: Mapping[str, int] | None = None
         """Fold that a photo had for an earlier run, by its content: it keeps it."""
+        self.links = np.zeros((0, 2), dtype=np.int64)
+        """Photos of a source that look alike, each with the first of them; a prepared catalog has its groups."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -155,14 +174,15 @@ class PhotoData(pl.LightningDataModule):
             self.pool,
             skipped,
             max_pixels=self.max_pixels,
+            follow_links=self.follow_links,
             workers=self.workers,
             cache=self.cache,
         )
         self.rejected = [*self.rejected, *bad]
-        out = [f"{count:,} {reason}" for reason, count in skipped.counts.items()]
-        out += [f"{len(bad):,} unreadable"] if bad else []
-        left_out = f"; left out: {', '.join(out)}" if out else ""
-        print(f"pool: {len(catalog) - len(self.labelled):,} photos without labels{left_out}", flush=True)
+        for place, error in bad:
+            skipped.add_photo(place, error)
+        print(f"pool: {len(catalog) - len(self.labelled):,} photos without labels", flush=True)
+        print_left_out(skipped, name="pool")
         return catalog
 
     @cached_property
@@ -172,30 +192,54 @@ class PhotoData(pl.LightningDataModule):
         if self.prepared is not None:
             source = from_catalog(source, self.prepared, root=self.root, unknown=unknown)
         catalog = source.read(self.root, self.taxonomy)
-        if "photo_id" in catalog.photos.column_names:
-            # A prepared catalog: its photos were looked at when it was prepared.
-            return catalog
-        (root,) = catalog.roots
-        table = inspect(
-            catalog.photos["path"], root, max_pixels=self.max_pixels, workers=self.workers, cache=self.cache
-        )
+        self.left_out = catalog.skipped or Skipped(of=len(catalog))
+        # Also of a prepared catalog: a photo may have gone or broken since. What did not change is only asked for.
+        table = self._inspected(catalog)
         errors = table["error"]
         good = np.flatnonzero(errors.is_null().to_numpy())
         bad = np.flatnonzero(errors.is_valid().to_numpy())
         self.rejected = [(catalog.place(row), errors[row].as_py()) for row in bad.tolist()]
+        for place, error in self.rejected:
+            self.left_out.add_photo(place, error)
         if self.rejected and self.bad_photos == "stop":
             first = "; ".join(reason for _, reason in self.rejected[:3])
             raise BadPhotosError(
                 f"{len(bad)} of {len(catalog)} photos cannot be read: {first}{' …' if len(bad) > 3 else ''}. "
                 "Repair or remove them, or set data.bad_photos=skip"
             )
-        if not len(good):
-            raise BadPhotosError(f"none of the {len(catalog)} photos under {root} can be read: {self.rejected[0][1]}")
+        if self.rejected and not len(good):
+            under = ", ".join(catalog.roots)
+            raise BadPhotosError(f"none of the {len(catalog)} photos under {under} can be read: {self.rejected[0][1]}")
+        if "photo_id" in catalog.photos.column_names:
+            return catalog.take(good) if len(bad) else catalog
         read, readable = table.take(good), catalog.take(good)
+        count_turns(map(readable.place, range(len(readable))), self.left_out)
+        self.links = alike(read["look"])
         photos = readable.photos.append_column("photo_id", read["sha256"])
         for side in ("width", "height"):
             photos = photos.append_column(side, read[side])
         return replace(readable, photos=photos)
+
+    def _inspected(self, catalog: Catalog) -> pa.Table:
+        """Return what the photos are, or what is wrong with them, in their order: schema `inspection.SCHEMA`."""
+        roots = catalog.column("root")
+        of = np.zeros(len(catalog), dtype=np.int64) if roots is None else roots
+        rows = [np.flatnonzero(of == root) for root in range(len(catalog.roots))]
+        tables = [
+            inspect(
+                catalog.photos["path"].take(pa.array(some)),
+                root,
+                max_pixels=self.max_pixels,
+                follow_links=self.follow_links,
+                workers=self.workers,
+                cache=self.cache,
+            )
+            for root, some in zip(catalog.roots, rows, strict=True)
+            if len(some)
+        ]
+        if not tables:
+            return SCHEMA.empty_table()
+        return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(rows), kind="stable")))
 
     @cached_property
     def _weight_and_kind(self) -> tuple[np.ndarray, np.ndarray]:
@@ -245,6 +289,9 @@ class PhotoData(pl.LightningDataModule):
         states, groups = self.labelled.states, self.labelled.column("group")
         states = states if self.dealt_by is None else states[:, list(self.dealt_by)]
         numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        few = len(np.unique(self.links)) < FEW * len(self.labelled)
+        if not few:
+            numbers = self.groups
         given = self.labelled.column("fold")
         # The seed of the experiment must not move photos between folds: versions are compared on the same test photos.
         how: dict[str, Any] = {"groups": numbers, "existing": self._existing_folds(), "seed": 0}
@@ -254,6 +301,8 @@ class PhotoData(pl.LightningDataModule):
             folds = stratified_folds(states, **how)
         else:
             folds = official_folds(self._published_split(), states, **how)
+        if few and given is None and len(self.links):
+            folds = self._with_copies(folds, how["existing"])
         # As if fold `turn` were the test fold and the next one that of validation.
         folds = ((folds - self.turn) % FOLDS).astype(np.int8)
         parts = {"train": folds > VALIDATION_FOLD, "validate": folds == VALIDATION_FOLD, "test": folds == TEST_FOLD}
@@ -265,6 +314,31 @@ class PhotoData(pl.LightningDataModule):
                 )
         pool = len(self.catalog) - len(self.labelled)
         return np.append(folds, np.full(pool, VALIDATION_FOLD + 1, dtype=np.int8))
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The first photo of the group that each of the data set's own is in: its copies, and what its source says."""
+        links, groups = self.links, self.labelled.column("group")
+        if groups is not None:
+            _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+            links = np.concatenate([links, np.stack([first[number], np.arange(len(groups))], axis=1)])
+        return joined(links, len(self.labelled))
+
+    @cached_property
+    def copies(self) -> Copies:
+        """How many copies there are, and whether any test or validate while others of them train."""
+        parts = np.minimum(self.folds[: len(self.labelled)], VALIDATION_FOLD + 1)
+        return count_copies(self.groups, parts, self.catalog.place)
+
+    def _with_copies(self, folds: np.ndarray, existing: np.ndarray | None) -> np.ndarray:
+        """Return the folds with copies in that of the first; a published test set stays as it is."""
+        dealt = np.ones(len(folds), dtype=bool)
+        if self.split == "official":
+            dealt = self._published_split() == "train"
+        fixed = np.zeros(len(folds), dtype=bool) if existing is None else existing != FREE
+        result = folds.astype(np.int8)
+        result[dealt] = join_copies(folds[dealt], self.groups[dealt], fixed=fixed[dealt])
+        return result
 
     @property
     def folds_by_content(self) -> tuple[np.ndarray, np.ndarray]:
@@ -433,16 +507,17 @@ class PhotoData(pl.LightningDataModule):
         return len(self._sampler(rank=0, world_size=1))
 
     def train_dataloader(self) -> ResumableLoader:
-        assert self.trainer is not None
-        # Lightning types the tracker by its base class, which does not count what was processed.
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
         dataset = self._dataset(self.train_rows, self.augmented, self.views, taught=self.taught)
-        return ResumableLoader(
-            dataset,
-            self._sampler(**self._shard()),
-            trained=lambda: progress.current.processed,
-            **self._loading(dataset),
-        )
+        sampler = self._sampler(**self._shard())
+        return ResumableLoader(dataset, sampler, position=self._position, **self._loading(dataset))
+
+    def _position(self) -> Position:
+        assert self.trainer is not None
+        # Lightning types the trackers by their base class, which does not count what was processed.
+        epochs: Any = self.trainer.fit_loop.epoch_progress
+        batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+        is_within_epoch = epochs.current.started > epochs.current.processed
+        return Position(epochs.current.processed, batches.current.processed if is_within_epoch else 0)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return self._evaluation(self.val_rows)
@@ -477,6 +552,7 @@ class PhotoData(pl.LightningDataModule):
         """Return the DataLoader's settings: features lie in memory, and workers would only copy them."""
         if isinstance(dataset, FeatureDataset):
             return {"collate_fn": _as_given}
+        fit_sockets()
         return {
             "collate_fn": collate,
             "num_workers": self.workers,

@@ -5,19 +5,12 @@ burst above all, must share a fold, or a model is tested on what it was trained 
 
 Two pictures are compared by three things, cheap to precise: a hash of 64 bits, one of 256, and the colours of 4 × 4
 fields. The hashes are the signs of the picture's lowest frequencies (pHash): they do not see colour, and a jet on blue
-sky has nearly those of an albatross on blue sky. The colours tell such pairs apart. What is not recognised: mirrored
-and turned copies, crops of 5 % on each side, most copies without colour. To find them too would be to find much that
-is alike by chance.
-
-All pairs of 900,000 photos would be 400 billion. The pigeonhole principle spares them: if the 64 bits are cut in
-d + 3 chunks, two hashes that differ in at most d bits agree on at least 3 whole chunks, so it is enough to sort by
-each choice of 3 and to compare neighbours. (One chunk of d + 1, as usual, is too short for that: with 7 bits, a photo
-would have 7,000 neighbours.)
+sky has nearly those of an albatross on blue sky. The colours tell such pairs apart. Mirrored, turned, brightened and
+cropped copies have other hashes; they are found by their thumbnails (:mod:`tagger.data.edited`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import imagehash
 import numpy as np
@@ -25,8 +18,15 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-BYTES = 88
-"""Length of a fingerprint: 8 bytes of coarse hash, 32 of fine hash, 48 of colours (4 × 4 fields, RGB)."""
+from tagger.data.edited import SIDE, edited_copies, thumbnail
+from tagger.data.hamming import WINDOW, near_hashes
+
+BYTES = 344
+"""Length of a fingerprint: 8 bytes of coarse hash, 32 of fine hash, 48 of colours (4 × 4 fields, RGB), and a grey
+thumbnail of 16 × 16 (:mod:`tagger.data.edited`)."""
+
+EARLIER_BYTES = 88
+"""Of a fingerprint that an earlier version made: the same without the thumbnail."""
 
 AT_LEAST = (128, 128)
 """To what size a photo is decoded for its fingerprint (`tagger.data.photo.decode`). From pictures twice as small the
@@ -35,7 +35,7 @@ fine hashes of one photo in two sizes differ in up to 16 bits instead of 10."""
 ALONE = -1
 """The group of a photo that is in none."""
 
-_COARSE, _FINE, _COLOURS = slice(0, 8), slice(8, 40), slice(40, BYTES)
+_COARSE, _FINE, _COLOURS, _THUMBNAIL = slice(0, 8), slice(8, 40), slice(40, 88), slice(88, BYTES)
 _FLAT = 2.0
 """Deviation of grey values below which a picture shows nothing; of the 9,075 photos the flattest has 9."""
 
@@ -79,14 +79,6 @@ CROWD = 50
 from each other as little as frames of a burst do. 596 of 600 drawn ID cards would be one ALIKE group, and their label
 in one fold; by CLOSE their largest group has 3."""
 
-WINDOW = 128
-"""Neighbours that a photo is compared with at most, for one choice of chunks. Were the 9,075 photos a hundredth of
-900,000, it would have 6 on average; all 5,000 pairs planted among such 900,000 were found even with a window of 64."""
-
-_KEYED = 3
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_LOW = np.uint64(0xFFFFFFFF)
-
 
 def fingerprint(picture: Image.Image) -> bytes:
     """Return what a picture looks like, in `BYTES` bytes; the same for the same pixels.
@@ -98,15 +90,33 @@ def fingerprint(picture: Image.Image) -> bytes:
         picture: RGB, upright, decoded to `AT_LEAST`.
 
     Example:
-        >>> fingerprint(Image.new("RGB", (128, 128), (255, 0, 0))).hex() == 80 * "0" + 16 * "ff0000"
+        >>> fingerprint(Image.new("RGB", (128, 128), (255, 0, 0)))[:88].hex() == 80 * "0" + 16 * "ff0000"
         True
     """
     grey = picture.convert("L")
     colours = picture.resize((4, 4), Image.Resampling.BOX).tobytes()
     if np.asarray(grey.resize((16, 16), Image.Resampling.BOX)).std() < _FLAT:
-        return bytes(BYTES - len(colours)) + colours
+        return bytes(40) + colours + bytes(SIDE * SIDE)
     coarse, fine = (np.packbits(imagehash.phash(grey, hash_size=size).hash).tobytes() for size in (8, 16))
-    return coarse + fine + colours
+    return coarse + fine + colours + thumbnail(grey)
+
+
+def as_rows(fingerprints: Iterable[bytes]) -> np.ndarray:
+    """Return fingerprints as rows, uint8 (photos, `BYTES`).
+
+    Those of an earlier version have no thumbnail: of such a photo copies as it is are found, and no edited ones.
+
+    Raises:
+        ValueError: If one is no fingerprint.
+    """
+    rows = []
+    for one in fingerprints:
+        if len(one) not in (EARLIER_BYTES, BYTES):
+            raise ValueError(
+                f"a fingerprint has {BYTES} bytes, or {EARLIER_BYTES} from an earlier version; got {len(one)}"
+            )
+        rows.append(one.ljust(BYTES, b"\0"))
+    return np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(-1, BYTES)
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Duplicates:
     same: np.ndarray
     """Photos that are one photo; such a group lies within one of ``alike``."""
     alike: np.ndarray
-    """Photos that must share a fold."""
+    """Photos that must share a fold: nearly the same, or edited copies (mirrored, turned, brighter, cropped)."""
 
 
 def duplicates(fingerprints: np.ndarray) -> Duplicates:
@@ -140,7 +150,18 @@ def duplicates(fingerprints: np.ndarray) -> Duplicates:
     close = within(fingerprints, pairs, distance=CLOSE)
     same = within(fingerprints, pairs, distance=SAME)
     photos = len(fingerprints)
-    return Duplicates(same=groups(pairs[same], photos), alike=groups(pairs, photos, close=close))
+    edited = _edited(fingerprints)
+    both = np.concatenate([pairs, edited])
+    # In a crowd an edited copy counts, too: its limits are strict.
+    close = np.append(close, np.ones(len(edited), dtype=bool))
+    return Duplicates(same=groups(pairs[same], photos), alike=groups(both, photos, close=close))
+
+
+def _edited(fingerprints: np.ndarray) -> np.ndarray:
+    """Return the pairs of photos of which one is an edited copy of the other; of equal ones only the first counts."""
+    rows = np.ascontiguousarray(fingerprints).view(f"V{BYTES}")[:, 0]
+    first = np.sort(np.unique(rows, return_index=True)[1])
+    return first[edited_copies(fingerprints[first, _THUMBNAIL], fingerprints[first, _COLOURS])]
 
 
 def near_pairs(fingerprints: np.ndarray, *, distance: Distance) -> np.ndarray:
@@ -164,7 +185,7 @@ def near_pairs(fingerprints: np.ndarray, *, distance: Distance) -> np.ndarray:
     Example:
         >>> prints = np.full((3, BYTES), 7, dtype=np.uint8)
         >>> prints[1, 0] ^= 3
-        >>> prints[2, -1] = 200
+        >>> prints[2, 0] = 200
         >>> near_pairs(prints, distance=Distance(coarse=2, fine=0, colour=0))
         array([[0, 1]])
     """
@@ -246,7 +267,7 @@ def _search(fingerprints: np.ndarray, distance: Distance) -> np.ndarray:
     hashes = _hashes(fingerprints, _COARSE)[:, 0]
     partners = np.zeros(len(fingerprints), dtype=np.int64)
     found = [np.empty((0, 2), dtype=np.int64)]
-    for candidates in _candidates(hashes, distance.coarse):
+    for candidates in near_hashes(hashes, distance.coarse):
         pairs = candidates[within(fingerprints, candidates, distance=distance)]
         np.add.at(partners, pairs.ravel(), 1)
         # Not only at the end: the pairs of a crowd are too many to keep. No partner is ever taken back, so those left
@@ -265,7 +286,7 @@ def _close_pairs(crowd: np.ndarray, distance: Distance) -> Iterator[np.ndarray]:
     Of the four words of the fine hash, one has at most a quarter of the differing bits.
     """
     for word in _hashes(crowd, _FINE).T:
-        for pairs in _candidates(word, min(distance.fine, CLOSE.fine) // 4):
+        for pairs in near_hashes(word, min(distance.fine, CLOSE.fine) // 4):
             near = pairs[within(crowd, pairs, distance=distance)]
             yield near[within(crowd, near, distance=CLOSE)]
 
@@ -275,37 +296,3 @@ def _uncrowded(pairs: np.ndarray, partners: np.ndarray, fingerprints: np.ndarray
     keep = (partners[pairs] <= CROWD).all(axis=1)
     keep[~keep] = within(fingerprints, pairs[~keep], distance=CLOSE)
     return pairs[keep]
-
-
-def _candidates(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
-    """Yield rows, int64 (pairs, 2), of hashes, uint64 (photos,), that differ in at most so many bits; no pair twice."""
-    chunks = distance + _KEYED
-    # Every so-maniest bit: neighbouring frequencies have neighbouring bits, and a chunk of them would tell less.
-    masks = np.array([sum(1 << bit for bit in range(chunk, 64, chunks)) for chunk in range(chunks)], dtype=np.uint64)
-    for choice in combinations(range(chunks), _KEYED):
-        mask = np.bitwise_or.reduce(masks[list(choice)])
-        earlier = [masks[chunk] for chunk in range(choice[-1]) if chunk not in choice]
-        for pairs in _neighbours(hashes, mask, distance):
-            differing = hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]
-            # A pair that agrees on more chunks is met more often; it counts where its first three are the choice.
-            first_met = np.all([differing & mask == 0, *(differing & other != 0 for other in earlier)], axis=0)
-            yield pairs[first_met]
-
-
-def _neighbours(hashes: np.ndarray, mask: np.uint64, distance: int) -> Iterator[np.ndarray]:
-    """Yield rows of near hashes that agree on the masked bits, and a few that do not."""
-    # One sort of one array: the upper half of a word is a hash of the masked bits, the lower half the row.
-    keys = (hashes & mask) * _ODD & ~_LOW | np.arange(len(hashes), dtype=np.uint64)
-    keys.sort()
-    rows = (keys & _LOW).astype(np.int64)
-    keys >>= np.uint64(32)
-    hashes = hashes[rows]
-    at = np.arange(len(rows))
-    for step in range(1, WINDOW + 1):
-        at = at[: np.searchsorted(at, len(rows) - step)]
-        at = at[keys[at] == keys[at + step]]
-        if not at.size:
-            return
-        near = at[np.bitwise_count(hashes[at] ^ hashes[at + step]) <= distance]
-        if near.size:
-            yield np.stack([rows[near], rows[near + step]], axis=1)

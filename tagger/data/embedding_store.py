@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.atomic import write_text
+from tagger.errors import named
 
 KEY = pa.binary(16)
 """Of a photo. Catalogs know photos by 32 hex digits of the sha256, listings by all 64: the first 32 are the same."""
@@ -98,7 +99,7 @@ def photo_keys(ids: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _write_at(path: Path, place: int, content: bytes) -> None:
     """Write at a place that ends the file then, and flush to the disk; what stood there counted no more."""
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+    with named(path), os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
         file.seek(place)
         file.write(content)
         file.truncate()

@@ -7,6 +7,7 @@ not decoded again, whatever it is called and wherever it lies now.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from tagger.data.changed import Changed
 from tagger.data.embedding_store import NOWHERE, EmbeddingStore, photo_keys
-from tagger.data.photo import BadPhoto, decoder
+from tagger.data.photo import BadPhoto, decoder, read_photo
 from tagger.data.room import make_room
 from tagger.data.skipped import Skipped
-from tagger.data.transforms import EvalTransform
+from tagger.data.sockets import fit_sockets
+from tagger.data.transforms import EvalTransform, Transform, seeded
 
 CHUNK = 1024
 """Photos that are computed between two writes: a killed process loses no more, and others wait no longer."""
@@ -90,6 +93,9 @@ def embedded(
 ) -> Embeddings:
     """Return what the backbone gives of photos; those that it has never seen are decoded.
 
+    It is kept under the hash of the bytes that were decoded, whatever the photo was thought to be: a file that was
+    edited meanwhile must not speak for what it was. Of such a file the embedding is that of what it is now.
+
     Args:
         backbone: Pixels to features, (batch, 3, height, width) → (batch, …).
         ids: Of each photo the hex digits of the sha256 of its file, all 64 or the first 32.
@@ -105,9 +111,10 @@ def embedded(
         BadPhoto: If a photo cannot be read and ``skipped`` is None; what was computed before is kept.
         UserError: If the disk has no room.
     """
-    store, keys = EmbeddingStore(cache / "embeddings" / kind(backbone, transform)), photo_keys(ids)
-    missing = _once(keys, np.flatnonzero(store.read().rows(keys) == NOWHERE))
-    if len(missing):
+    store = EmbeddingStore(cache / "embeddings" / kind(backbone, transform))
+    keys, tried, changed = photo_keys(ids), np.empty(0, dtype=np.int64), Changed()
+    # Once, unless of two files that had one content the first has changed or cannot be read: then the second is asked.
+    while len(missing := _once(keys, np.setdiff1d(np.flatnonzero(store.read().rows(keys) == NOWHERE), tried))):
         store.folder.mkdir(parents=True, exist_ok=True)
         # Channels-last: 1.7 times the photos per second of the default layout for EfficientNet-Lite0 on two CPU cores.
         backbone = backbone.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -118,14 +125,29 @@ def embedded(
                 with FileLock(store.folder / ".lock"):
                     # Another process may have seen them while this one waited.
                     new = some[store.read().rows(keys.take(pa.array(some))) == NOWHERE]
-                    seen, features = _computed(backbone, _Photos(place, transform, new), workers, device, skipped)
-                    if len(seen):
+                    found = _computed(backbone, PhotoPixels(place, transform, new), workers, device, skipped)
+                    if len(found.seen):
                         if not at:
-                            make_room((len(missing), *features.shape[1:]), views, store.folder)
-                        store.append(keys.take(pa.array(new[seen])), features)
+                            make_room((len(missing), *found.features.shape[1:]), views, store.folder)
+                        keys, before = _keep(store, keys, new[found.seen], found), keys
+                        photos = new[found.seen]
+                        noted, read = (of.take(pa.array(photos)).to_pylist() for of in (before, keys))
+                        changed.found(noted, read, places=[place(photo) for photo in photos.tolist()])
                 bar.advance(task, len(some))
+        tried = np.union1d(tried, missing)
+    changed.tell()
     kept = store.read()
     return Embeddings(kept.features, kept.rows(keys))
+
+
+def _keep(store: EmbeddingStore, keys: pa.Array, photos: np.ndarray, found: "_Computed") -> pa.Array:
+    """Keep what was computed of these photos; return the keys of all photos, with those of what was read."""
+    now = photo_keys(found.hashes)
+    fresh = _once(now, np.flatnonzero(store.read().rows(now) == NOWHERE))
+    store.append(now.take(pa.array(fresh)), found.features[fresh])
+    order = np.arange(len(keys))
+    order[photos] = len(keys) + np.arange(len(now))
+    return pa.concat_arrays([keys, now]).take(pa.array(order))
 
 
 def kind(backbone: nn.Module, transform: EvalTransform) -> str:
@@ -145,29 +167,63 @@ def digest_backbone(digest: Any, backbone: nn.Module) -> None:
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
 
 
-class _Photos(Dataset[Tensor | BadPhoto]):
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """One photo as the network sees it."""
+
+    image: Tensor
+    """float32 (3, height, width)."""
+    sha256: str
+    """Of the bytes that were decoded, 64 hex digits."""
+
+
+class PhotoPixels(Dataset[Pixels | BadPhoto]):
     """Photos as pixels, or what is wrong with them."""
 
-    def __init__(self, place: Callable[[int], str], transform: EvalTransform, photos: np.ndarray) -> None:
-        self.place, self.transform, self.photos = place, transform, photos
+    def __init__(
+        self,
+        place: Callable[[int], str],
+        transform: Transform,
+        photos: np.ndarray,
+        *,
+        seed: Callable[[int], int] | None = None,
+    ) -> None:
+        self.place, self.transform, self.photos, self.seed = place, transform, photos, seed
 
     def __len__(self) -> int:
         return len(self.photos)
 
-    def __getitem__(self, number: int) -> Tensor | BadPhoto:
+    def __getitem__(self, number: int) -> Pixels | BadPhoto:
+        photo = int(self.photos[number])
         try:
-            return self.transform(self.place(int(self.photos[number])))
+            file = read_photo(self.place(photo))
+            with nullcontext() if self.seed is None else seeded(self.seed(photo)):
+                return Pixels(self.transform(file), file.sha256)
         except BadPhoto as error:
             return BadPhoto(str(error))
 
 
+@dataclass(frozen=True, eq=False)
+class _Computed:
+    """What a backbone gives of the photos that could be read."""
+
+    seen: np.ndarray
+    """Their places among those that were asked for, int64 (photos,)."""
+    hashes: list[str]
+    """sha256 of the bytes that were decoded, (photos,)."""
+    features: np.ndarray
+    """float16 (photos, …)."""
+
+
 @torch.inference_mode()
 def _computed(
-    backbone: nn.Module, photos: _Photos, workers: int, device: torch.device, skipped: Skipped | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the photos could be read, int64, and what the backbone gives of them, float16."""
+    backbone: nn.Module, photos: PhotoPixels, workers: int, device: torch.device, skipped: Skipped | None
+) -> _Computed:
+    """Let the backbone see the photos."""
     seen: list[int] = []
+    hashes: list[str] = []
     parts: list[np.ndarray] = []
+    fit_sockets()
     loader = DataLoader(photos, batch_size=BATCH, num_workers=workers if len(photos) > BATCH else 0, collate_fn=list)
     for number, batch in enumerate(loader):
         good = []
@@ -175,18 +231,20 @@ def _computed(
             if isinstance(pixels, BadPhoto):
                 _leave_out(photos.place(int(photos.photos[at])), str(pixels), skipped)
             else:
-                good.append(pixels)
+                good.append(pixels.image)
+                hashes.append(pixels.sha256)
                 seen.append(at)
         if good:
             images = torch.stack(good).to(device, memory_format=torch.channels_last)
             parts.append(backbone(images).cpu().numpy().astype(np.float16))
-    return np.array(seen, dtype=np.int64), np.concatenate(parts) if parts else np.empty((0, 0), np.float16)
+    features = np.concatenate(parts) if parts else np.empty((0, 0), np.float16)
+    return _Computed(np.array(seen, dtype=np.int64), hashes, features)
 
 
 def _leave_out(place: str, reason: str, skipped: Skipped | None) -> None:
     if skipped is None:
         raise BadPhoto(f"{reason}; it was readable a moment ago: run again to have it left out")
-    skipped.add(reason.removeprefix(f"{place}: "), place)
+    skipped.add_photo(place, reason)
 
 
 def _once(keys: pa.Array, photos: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Cached features: the frozen backbone sees every photo once per view, and the head trains on what it gave.
 
 The first view is of the plain photo: its embedding, which others share (see :mod:`tagger.data.embeddings`). How a photo
-is varied in the others depends on its row, so they are kept for these photos in this order.
+is varied in the others depends on its row, so they are kept for these photos in this order: for the bytes that were
+decoded, which of a file that was edited meanwhile are others than the catalog knows.
 """
 
 import hashlib
@@ -20,12 +21,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from tagger.atomic import written_whole
-from tagger.data.batch import collate
 from tagger.data.catalog import Catalog
-from tagger.data.dataset import PhotoDataset
-from tagger.data.embeddings import Features, digest_backbone, embedded
+from tagger.data.changed import Changed
+from tagger.data.dataset import draw_seed
+from tagger.data.embeddings import BATCH, Features, PhotoPixels, digest_backbone, embedded
 from tagger.data.photo import BadPhoto, decoder
 from tagger.data.room import make_room
+from tagger.data.sockets import fit_sockets
 from tagger.data.transforms import EvalTransform, Transform
 
 VIEW_SEED = 0
@@ -64,10 +66,10 @@ def cached_views(
     views = 1 + len(augmented)
     ids = catalog.photos["photo_id"]
     first = embedded(backbone, ids, catalog.place, plain, cache=cache, views=views, **shared)
-    folder, what = cache / "features", _digest(backbone, catalog)
+    folder = cache / "features"
     folder.mkdir(parents=True, exist_ok=True)
     others = [
-        _view(backbone, catalog, transform, number, what, folder=folder, left=views - number, **shared)
+        _view(backbone, catalog, transform, number, folder=folder, left=views - number, **shared)
         for number, transform in enumerate(augmented, start=1)
     ]
     return [first, *others]
@@ -78,7 +80,6 @@ def _view(
     catalog: Catalog,
     transform: Transform,
     number: int,
-    what: str,
     *,
     folder: Path,
     workers: int,
@@ -86,16 +87,27 @@ def _view(
     left: int,
 ) -> np.ndarray:
     recipe = json.dumps([type(transform).__name__, transform.recipe(), number])
-    path = folder / f"{what}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.npy"
+    of_recipe = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    ids = catalog.photos["photo_id"].to_pylist()
+
+    def path_of(ids: Sequence[str]) -> Path:
+        return folder / f"{_digest(backbone, ids)}-{of_recipe}.npy"
+
+    path = path_of(ids)
     with FileLock(path.with_suffix(".lock")):
         if _kept(path) is None:
-            for beside in folder.glob(f".{path.name}.*"):
-                # Nobody else writes here now: a killed process left it, and it may be large.
-                beside.unlink()
-            data = PhotoDataset(catalog, np.arange(len(catalog)), transform, seed=VIEW_SEED)
-            with written_whole(path) as file:
-                for part in _array(folder, len(data), left, _computed(backbone, data, number, workers, device)):
+            hashes, unnamed = list[str](), folder / f".{path.name}.whole"
+            with written_whole(unnamed) as file:
+                photos = _photos(catalog, transform, number)
+                parts = _computed(backbone, photos, f"features, view {number + 1}", workers, device, hashes=hashes)
+                for part in _array(folder, len(catalog), left, parts):
                     file.write(part)
+            # Only now it is known of what it is.
+            changed = Changed()
+            read = [hash_[: len(noted)] for hash_, noted in zip(hashes, ids, strict=True)]
+            path = path_of(changed.found(ids, read, places=[catalog.place(row) for row in range(len(ids))]))
+            unnamed.replace(path)
+            changed.tell()
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -107,23 +119,35 @@ def _kept(path: Path) -> np.ndarray | None:
         return None
 
 
+def _photos(catalog: Catalog, transform: Transform, number: int) -> PhotoPixels:
+    """Return all photos, each varied in its own way in this view."""
+    rows = len(catalog)
+
+    def seed(row: int) -> int:
+        return draw_seed(VIEW_SEED, number * rows + row)
+
+    return PhotoPixels(catalog.place, transform, np.arange(rows), seed=seed)
+
+
 @torch.inference_mode()
 def _computed(
-    backbone: nn.Module, data: PhotoDataset, number: int, workers: int, device: torch.device
+    backbone: nn.Module, photos: PhotoPixels, what: str, workers: int, device: torch.device, *, hashes: list[str]
 ) -> Iterator[np.ndarray]:
-    """Yield what the backbone gives of the photos, in their order: all of it at once may not fit into memory."""
+    """Yield what the backbone gives of photos, in their order: all of it at once may not fit into memory.
+
+    The sha256 of the bytes that were decoded goes to ``hashes``.
+    """
     # Channels-last: 1.7 times the photos per second of the default layout for EfficientNet-Lite0 on two CPU cores.
     backbone = backbone.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = [
-        [(row, number * len(data) + row) for row in range(at, min(at + 32, len(data)))]
-        for at in range(0, len(data), 32)
-    ]
-    loader = DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
-    for batch in track(loader, description=f"features, view {number + 1}", total=len(batches)):
-        if batch.bad:
-            raise BadPhoto(f"{batch.bad[0][1]}; it was readable a moment ago: run again to have it left out")
-        images = batch.inputs.to(device, memory_format=torch.channels_last)
-        yield backbone(images).cpu().numpy()
+    fit_sockets()
+    loader = DataLoader(photos, batch_size=BATCH, num_workers=workers, collate_fn=list)
+    for batch in track(loader, description=what, total=len(loader)):
+        for pixels in batch:
+            if isinstance(pixels, BadPhoto):
+                raise BadPhoto(f"{pixels}; it was readable a moment ago: run again to have it left out")
+            hashes.append(pixels.sha256)
+        images = torch.stack([pixels.image for pixels in batch])
+        yield backbone(images.to(device, memory_format=torch.channels_last)).cpu().numpy()
 
 
 def _array(folder: Path, photos: int, left: int, parts: Iterator[np.ndarray]) -> Iterator[bytes]:
@@ -138,10 +162,10 @@ def _array(folder: Path, photos: int, left: int, parts: Iterator[np.ndarray]) ->
         yield part.astype("<f2", order="C").tobytes()
 
 
-def _digest(backbone: nn.Module, catalog: Catalog) -> str:
+def _digest(backbone: nn.Module, ids: Sequence[str]) -> str:
     """Return sixteen hex digits of the backbone's weights, the photos' contents in order, and what decodes them."""
     digest = hashlib.sha256(decoder().encode())
     digest_backbone(digest, backbone)
-    for photo_id in catalog.photos["photo_id"].to_pylist():
+    for photo_id in ids:
         digest.update(photo_id.encode())
     return digest.hexdigest()[:16]

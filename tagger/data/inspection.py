@@ -21,7 +21,6 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
-import PIL
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,8 +28,8 @@ from filelock import FileLock
 from rich.progress import Progress
 
 from tagger.atomic import written_whole
-from tagger.data.duplicates import AT_LEAST, fingerprint
-from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, open_photo, upright_size
+from tagger.data.duplicates import AT_LEAST, BYTES, fingerprint
+from tagger.data.photo import MAX_PIXELS, BadPhoto, decode, decoder, open_photo, upright_size
 from tagger.data.storage import fetched, is_url, leaving, listed, location
 
 FILE = {"path": pa.string(), "bytes": pa.int64(), "mtime_ns": pa.int64()}
@@ -50,6 +49,7 @@ def inspect(
     root: Path | str,
     *,
     max_pixels: int = MAX_PIXELS,
+    follow_links: bool = False,
     workers: int = 2,
     cache: Path | None = None,
     progress: bool = True,
@@ -60,6 +60,7 @@ def inspect(
         paths: Strings, relative to ``root``; repeated ones are looked at once.
         root: Folder or URL that no photo may leave, be it by ``..``, an absolute path or a link.
         max_pixels: Photos that declare more are bad.
+        follow_links: Whether links may lead out of the root: who made them, and no stranger, wants it so.
         workers: Processes that decode; below 2, the calling process does it.
         cache: Folder in which the result is kept for the next time; None keeps nothing.
         progress: Whether to show a bar if it takes long.
@@ -72,7 +73,7 @@ def inspect(
         >>> inspect(pa.array(["../secret.jpg"]), Path("photos"))["error"].to_pylist()
         ['photos/../secret.jpg: leaves the folder photos']
     """
-    files = _files(paths, root)
+    files = _files(paths, root, follow_links=follow_links)
     look = partial(_look, root=root, max_pixels=max_pixels)
     if cache is None:
         return _joined(files, _look_at_all(_new(files), look, workers=workers, progress=progress))
@@ -92,9 +93,12 @@ def inspect(
     return _joined(files, [known, *fresh])
 
 
-def _files(paths: pa.Array | pa.ChunkedArray, root: Path | str) -> pa.Table:
+def _files(paths: pa.Array | pa.ChunkedArray, root: Path | str, *, follow_links: bool) -> pa.Table:
     """Return the columns of ``FILE``, null where there is no file, and the ``error`` of paths that leave the root."""
-    facts, errors = _remote_facts(paths, str(root)) if is_url(root) else _local_facts(paths, Path(root))
+    if is_url(root):
+        facts, errors = _remote_facts(paths, str(root))
+    else:
+        facts, errors = _local_facts(paths, Path(root), _border(Path(root), follow_links=follow_links))
     size, changed = (pa.array(fact, mask=fact < 0) for fact in facts)
     error = pa.array([errors.get(row) for row in range(len(paths))] if errors else pa.nulls(len(paths)), pa.string())
     return pa.table([_flat(paths), size, changed, error], names=[*FILE, "error"])
@@ -111,16 +115,17 @@ def _remote_facts(paths: pa.Array | pa.ChunkedArray, root: str) -> tuple[np.ndar
     return facts, errors
 
 
-def _local_facts(paths: pa.Array | pa.ChunkedArray, root: Path) -> tuple[np.ndarray, dict[int, str]]:
+def _local_facts(
+    paths: pa.Array | pa.ChunkedArray, root: Path, leaves: Callable[[str], str]
+) -> tuple[np.ndarray, dict[int, str]]:
     """As :func:`_remote_facts`, of a local folder."""
-    inside = _inside(root)
     facts = np.full((2, len(paths)), -1)
     errors = {}
     for row, path in enumerate(paths):
         name = path.as_py()
         try:
-            if not inside(name):
-                errors[row] = f"{root / name}: leaves the folder {root}"
+            if why := leaves(name):
+                errors[row] = f"{root / name}: {why}"
                 continue
             status = (root / name).stat()
             facts[:, row] = status.st_size, status.st_mtime_ns
@@ -130,20 +135,27 @@ def _local_facts(paths: pa.Array | pa.ChunkedArray, root: Path) -> tuple[np.ndar
     return facts, errors
 
 
-def _inside(root: Path) -> Callable[[str], bool]:
-    """Return a test of whether a relative path stays in the root; a folder's links are followed once, not per photo."""
+def _border(root: Path, *, follow_links: bool) -> Callable[[str], str]:
+    """Return what says how a relative path leaves the root, "" if it stays; folders are looked at once."""
     top = os.path.realpath(root)
 
     @memo
-    def stays(part: str) -> bool:
-        return os.path.commonpath([top, os.path.realpath(root / part)]) == top
+    def outside(part: str) -> str:
+        place = os.path.realpath(root / part)
+        return "" if os.path.commonpath([top, place]) == top else place
 
-    def test(path: str) -> bool:
-        if Path(path).is_absolute() or not stays(str(Path(path).parent)):
-            return False
-        return stays(path) if (root / path).is_symlink() or Path(path).name == ".." else True
+    def leaves(path: str) -> str:
+        if Path(path).is_absolute() or os.path.normpath(path).split(os.sep, 1)[0] == os.pardir:
+            return f"leaves the folder {root}"
+        if follow_links:
+            return ""
+        place = outside(str(Path(path).parent))
+        if not place and ((root / path).is_symlink() or Path(path).name == ".."):
+            place = outside(path)
+        way_out = f"by a link to {place}; if that is yours, data.follow_links=true"
+        return f"leaves the folder {root} {way_out}" if place else ""
 
-    return test
+    return leaves
 
 
 def _new(files: pa.Table, *known: pa.Table) -> pa.Table:
@@ -230,10 +242,10 @@ def _joined(files: pa.Table, found: Iterable[pa.Table]) -> pa.Table:
 
 
 def _cache_file(cache: Path, root: Path | str, max_pixels: int) -> Path:
-    """Return where the facts are kept: another root, limit or Pillow may find others."""
+    """Return where the facts are kept: another root, limit, decoder or kind of fingerprint may find others."""
     cache.mkdir(parents=True, exist_ok=True)
     place = root if is_url(root) else Path(root).resolve()
-    key = hashlib.sha256(f"{place}\n{max_pixels}\n{PIL.__version__}".encode()).hexdigest()
+    key = hashlib.sha256(f"{place}\n{max_pixels}\n{decoder()}\n{BYTES}".encode()).hexdigest()
     return cache / f"inspection-{key[:12]}.parquet"
 
 

@@ -1,8 +1,9 @@
 """From a source's own names to our labels: the one place where vocabularies meet.
 
 A name says that its labels are present. That a label is absent can only be said by a name that means just this label:
-a photo without apples may show other fruit. An exhaustive source looked for every name it knows, so a label that it has
-an exact name for, and does not list, is absent.
+a photo without apples may show other fruit. An exhaustive source looked for every name that it declares, so a label
+that one of them means exactly, and that it does not list, is absent; of all other labels it says nothing. Where it says
+something that no label claims, nobody knows what that is: what it does not list there stays unknown.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tagger.data.catalog.reading import codes
-from tagger.data.states import ABSENT, PRESENT
-from tagger.data.taxonomy import Taxonomy
+from tagger.data.skipped import Skipped
+from tagger.data.sources.source import NAMELESS
+from tagger.data.states import ABSENT, PRESENT, UNKNOWN
+from tagger.data.taxonomy import Names, Taxonomy
 
 ORIGINS = ("source", "human", "rule", "model", "product")
 """Who may say something; annotations in memory hold the place in this tuple."""
@@ -48,16 +51,20 @@ class Said:
         return Said(*(np.concatenate(pair) for pair in pairs))
 
 
-def to_labels(photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, vocabulary: str) -> Said:
+def to_labels(
+    photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, vocabulary: str, skipped: Skipped | None = None
+) -> Said:
     """Say in labels what a source says in names: one statement per photo, label and origin.
 
-    Of several names of one label, one that is present decides, and then one that is explicitly unknown.
+    Of several names of one label, one that is present decides, and then one that is explicitly unknown. A label that is
+    present by a name that means just it and absent by another such name is unknown.
 
     Args:
         photo: Number of the photo of every annotation, int (annotations,).
         annotations: Columns name, value, origin and score of ``sources.source.ANNOTATIONS``.
         taxonomy: The labels and what this vocabulary calls them.
         vocabulary: Whose names these are.
+        skipped: Counts such contradictions.
 
     Raises:
         ValueError: If an origin is none of ``ORIGINS``.
@@ -70,66 +77,121 @@ def to_labels(photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, v
         >>> found.photo.tolist(), found.value.tolist()
         ([7], [1])
     """
-    names, code = codes(annotations["name"])
-    words = [str(name) for name in names]
+    found, code = codes(annotations["name"])
+    words = _spelled(found, Names(taxonomy, vocabulary))
     row, label = _expanded(code, words, taxonomy.columns_of(vocabulary))
     value = annotations["value"].to_numpy().astype(np.int8, copy=False)[row]
     exact = _pairs(words, taxonomy.exact_columns_of(vocabulary), labels=len(taxonomy))
-    can_be_said = (value != ABSENT) | np.isin(code[row].astype(np.int64) * len(taxonomy) + label, exact)
-    row, label, value = row[can_be_said], label[can_be_said], value[can_be_said]
+    is_exact = np.isin(code[row].astype(np.int64) * len(taxonomy) + label, exact)
+    can_be_said = (value != ABSENT) | is_exact
+    row, label, value, is_exact = row[can_be_said], label[can_be_said], value[can_be_said], is_exact[can_be_said]
     score = annotations["score"].cast(pa.float32()).to_numpy().astype(np.float32, copy=False)
     said = Said(photo.astype(np.int32)[row], label, value, _places(annotations["origin"])[row], score[row])
-    return _once_each(said, labels=len(taxonomy))
+    once = _once_each(said, labels=len(taxonomy))
+    disputed = _disputed(said.take(np.flatnonzero(is_exact)), labels=len(taxonomy))
+    if not len(disputed):
+        return once
+    against = np.flatnonzero(np.isin(subjects(once, labels=len(taxonomy)), disputed))
+    once.value[against] = UNKNOWN
+    if skipped is not None:
+        example = taxonomy.ids[once.label[against[0]]]
+        skipped.add("label both present and absent on one photo, now unknown", example, times=len(against))
+    return once
 
 
-def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, vocabulary: str) -> Said:
+def unclaimed_photos(photo: np.ndarray, annotations: pa.Table, names: Names) -> np.ndarray:
+    """Return the photos, ascending, of which a source says something that no label claims and nobody left out."""
+    words, code = codes(annotations["name"])
+    strange = np.array([*(names.known(str(word)) is None for word in words), False], dtype=bool)[code]
+    # That something without a label is absent makes no label present.
+    strange &= annotations["value"].to_numpy() != ABSENT
+    if strange.any():
+        strange &= _places(annotations["origin"]) == ORIGINS.index("source")
+    return np.unique(photo[strange])
+
+
+def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, looked_for: Sequence[int]) -> Said:
     """Return the labels that an exhaustive source looked for and does not list.
 
-    Labels that follow from a listed one, or that the source calls explicitly unknown, are not absent.
+    Labels that a listed one is or implies, or one that the source calls explicitly unknown, are not absent; those that
+    it calls absent itself are not said again.
 
     Args:
         said: What the source says.
-        photos: Numbers of the photos on which every name of the vocabulary was looked for, ascending.
+        photos: Numbers of the photos on which these labels were looked for, ascending.
         taxonomy: The labels.
-        vocabulary: Whose names were looked for; see ``Taxonomy.looked_for``.
+        looked_for: Their columns, see ``Taxonomy.looked_for``.
 
     Example:
         >>> from tagger.data.taxonomy import Label
         >>> nothing = Said(*(np.zeros(0, dtype=int) for _ in range(5)))
-        >>> absences(nothing, np.array([7]), Taxonomy("mine", (Label("dog", {}),)), vocabulary="voc").value.tolist()
+        >>> absences(nothing, np.array([7]), Taxonomy("mine", (Label("dog", {}),)), looked_for=[0]).value.tolist()
         [-1]
     """
-    looked_for = np.array(taxonomy.looked_for(vocabulary), dtype=np.int64)
+    columns = np.array(looked_for, dtype=np.int64)
     mentioned = np.zeros((len(photos), len(taxonomy)), dtype=bool)
-    facts = np.flatnonzero((said.value != ABSENT) & (said.origin == ORIGINS.index("source")))
-    place = np.searchsorted(photos, said.photo[facts])
-    known = (place < len(photos)) & (photos[np.minimum(place, len(photos) - 1)] == said.photo[facts])
-    present = known & (said.value[facts] == PRESENT)
-    mentioned[place[known], said.label[facts[known]]] = True
-    for parent_of, follows in enumerate(taxonomy.closure):
-        with_label = place[present & (said.label[facts] == parent_of)]
-        mentioned[np.ix_(with_label, np.flatnonzero(follows))] = True
-    row, column = np.nonzero(~mentioned[:, looked_for])
+    place = np.searchsorted(photos, said.photo)
+    known = (place < len(photos)) & (photos[np.minimum(place, len(photos) - 1)] == said.photo)
+    facts = np.flatnonzero(known & (said.origin == ORIGINS.index("source")))
+    place, label, value = place[facts], said.label[facts], said.value[facts]
+    mentioned[place, label] = True
+    for child in np.unique(label[value != ABSENT]).tolist():
+        # If nobody knows whether it is a dog, nobody knows that there is no animal.
+        of_child = place[(label == child) & (value != ABSENT)]
+        mentioned[np.ix_(of_child, np.flatnonzero(taxonomy.closure[child]))] = True
+    row, column = np.nonzero(~mentioned[:, columns])
     count = len(row)
     return Said(
         photos[row].astype(np.int32),
-        looked_for[column].astype(np.int32),
+        columns[column].astype(np.int32),
         np.full(count, ABSENT, dtype=np.int8),
         np.full(count, ORIGINS.index("source"), dtype=np.int8),
         np.full(count, np.nan, dtype=np.float32),
     )
 
 
-def names_without_label(
-    annotations: pa.Table, taxonomy: Taxonomy, *, vocabulary: str
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how often names were said that no label claims: those nobody thought of, and those left out on purpose."""
+@dataclass(frozen=True)
+class Heard:
+    """How often names were said, by what became of them."""
+
+    unclaimed: dict[str, int]
+    """Those that no label claims and nobody thought of."""
+    left_out: dict[str, int]
+    """Those that the label system leaves out on purpose."""
+    spelled: dict[str, int]
+    """Those that stand for another spelling: ``'Dog' for 'dog'``."""
+
+
+def heard(annotations: pa.Table, names: Names) -> Heard:
+    """Return what became of the names that were said."""
+    found = Heard({}, {}, {})
     counts = pc.value_counts(annotations["name"])
-    known, left = taxonomy.columns_of(vocabulary), taxonomy.left_out.get(vocabulary, {})
-    said = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
-    missing = {name: count for name, count in said if name not in known}
-    forgotten = {name: count for name, count in missing.items() if name not in left}
-    return forgotten, {name: count for name, count in missing.items() if name in left}
+    for name, count in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
+        known = names.known(name)
+        if known is None:
+            if name != NAMELESS:
+                found.unclaimed[name] = count
+            continue
+        if known != name:
+            found.spelled[f"{name!r} for {known!r}"] = count
+        if known not in names.columns:
+            found.left_out[known] = found.left_out.get(known, 0) + count
+    return found
+
+
+def _spelled(words: Sequence[str | None], names: Names) -> list[str]:
+    """Return names as the label system spells them."""
+    return [names.known(str(word)) or str(word) for word in words]
+
+
+def _disputed(exact: Said, *, labels: int) -> np.ndarray:
+    """Return the subjects of facts that names of one meaning make both present and absent, int64."""
+    facts = exact.take(np.flatnonzero(exact.origin == ORIGINS.index("source")))
+    absent = np.flatnonzero(facts.value == ABSENT)
+    if not len(absent):
+        return np.zeros(0, dtype=np.int64)
+    subject = subjects(facts, labels=labels)
+    return np.intersect1d(subject[absent], subject[facts.value == PRESENT])
 
 
 def _places(column: pa.ChunkedArray) -> np.ndarray:
@@ -171,13 +233,13 @@ def _once_each(said: Said, *, labels: int) -> Said:
     """Keep one statement per photo, label and origin: present before unknown before absent, then the highest score."""
     subject = subjects(said, labels=labels)
     order = np.argsort(subject, kind="stable")
-    last = _last_of_each(subject[order])
+    last = last_of_each(subject[order])
     if not last.all():
         # UNKNOWN is 0 and lies between the two.
         order = np.lexsort((np.nan_to_num(said.score, nan=-1.0), said.value, subject))
     return said.take(order[last])
 
 
-def _last_of_each(ascending: np.ndarray) -> np.ndarray:
+def last_of_each(ascending: np.ndarray) -> np.ndarray:
     """Return which values are the last of their kind, bool."""
     return np.append(ascending[1:] != ascending[:-1], True)[: len(ascending)]

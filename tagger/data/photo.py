@@ -10,21 +10,25 @@ that way it also holds for what a photo contains (the pictures in an icon), and 
 Pillow in the process. The switch is per process, so photos are read in processes, not in threads.
 """
 
+import io
+import math
 import os
 import re
 import stat
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
-from tagger.data.storage import fetched, is_url
+from tagger.data.end_marker import with_end_marker
+from tagger.data.storage import Remote, fetched, is_url
 
 MAX_PIXELS = 256_000_000
 """Photos that declare more are refused: phones make 200 megapixels, and 256 of them are 0.8 GB of RGB."""
@@ -59,8 +63,12 @@ class BadPhoto(ValueError):  # noqa: N818 (it is the photo that is bad)
     """A photo that cannot be used; the message names it and the reason."""
 
 
+PIXELS = 2
+"""Version of what is made here of a photo's bytes; 2: deep greys by their own white, TIFFs of which 0 is white."""
+
+
 def decoder() -> str:
-    """Return what decides a photo's pixels beside its bytes: the versions of Pillow and of its libjpeg.
+    """Return what decides a photo's pixels beside its bytes: the versions of Pillow, of its libjpeg and of this file.
 
     Two releases of libjpeg-turbo give some JPEGs other pixels, and with them scores that differ by some hundredths.
     What is computed from pixels and kept is kept for one decoder.
@@ -69,7 +77,8 @@ def decoder() -> str:
         >>> decoder().split()[0]
         'Pillow'
     """
-    return f"Pillow {PIL.__version__}, libjpeg {features.version('libjpeg_turbo') or features.version('jpg')}"
+    libjpeg = features.version("libjpeg_turbo") or features.version("jpg")
+    return f"Pillow {PIL.__version__}, libjpeg {libjpeg}, pixels {PIXELS}"
 
 
 def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -106,10 +115,32 @@ def open_photo(file: PhotoFile, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return photo
 
 
+def read_photo(place: str) -> Remote:
+    """Return the bytes of a photo's file, to be hashed and opened: what is made of them belongs to that hash.
+
+    A file that is opened twice, once for its hash and once for its pixels, may have been written anew in between.
+
+    Args:
+        place: A path or a URL that fsspec knows.
+
+    Raises:
+        BadPhoto: If it is missing, empty, not a file, or cannot be read.
+    """
+    if is_url(place):
+        return _fetched(place)
+    _check_file(place)
+    with _guarded(place, max_pixels=MAX_PIXELS):
+        held = Remote(Path(place).read_bytes())
+    held.name = place
+    return held
+
+
 def decode(photo: Image.Image, *, at_least: tuple[int, int] | None = None) -> Image.Image:
     """Return the pixels of a photo as RGB, upright, the first frame if there are several.
 
-    Grey, 1-bit, palette, CMYK, Lab and deep pictures become RGB of 8 bits; what is transparent becomes white.
+    Grey, 1-bit, palette, CMYK, Lab and deep pictures become RGB of 8 bits; what is transparent becomes white. Of deep
+    greys white is what :func:`_white` says. A JPEG that lacks only its last two bytes, the end marker, is read: all its
+    pixels are there.
 
     Args:
         photo: What :func:`open_photo` gave; it is used up and may be smaller afterwards.
@@ -128,11 +159,10 @@ def decode(photo: Image.Image, *, at_least: tuple[int, int] | None = None) -> Im
         ((160, 120), 'RGB', (100, 100, 100))
     """
     with _guarded(photo, max_pixels=_declared(photo)):
-        turn = _orientation(photo)
+        turn = exif_orientation(photo)
         if at_least is not None:
             photo.draft(None, at_least[::-1] if turn >= 5 else at_least)  # type: ignore[arg-type]
-        photo.load()
-        picture = _to_rgb(photo)
+        picture = _to_rgb(_loaded(photo))
         return picture.transpose(_TURNS[turn]) if turn in _TURNS else picture
 
 
@@ -151,15 +181,15 @@ def upright_size(photo: Image.Image) -> tuple[int, int]:
         (480, 640)
     """
     with _guarded(photo, max_pixels=_declared(photo)):
-        turned = _orientation(photo) >= 5
+        turned = exif_orientation(photo) >= 5
         return (photo.height, photo.width) if turned else (photo.width, photo.height)
 
 
-def _orientation(photo: Image.Image) -> int:
+def exif_orientation(photo: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; from 5 on the sides are swapped. 1 is upright."""
     if photo.format in ("PNG", "TIFF"):
         # A PNG may tell it after the pixels; Pillow turns a TIFF by itself and then forgets the orientation.
-        photo.load()
+        _loaded(photo)
     try:
         orientation = photo.getexif().get(ExifTags.Base.Orientation, 1)
     # Damaged EXIF is no reason to refuse a picture.
@@ -173,7 +203,7 @@ def _declared(photo: Image.Image) -> int:
     return photo.width * photo.height
 
 
-def _fetched(url: str) -> BinaryIO:
+def _fetched(url: str) -> Remote:
     try:
         return fetched(url)
     except FileNotFoundError as error:
@@ -187,7 +217,7 @@ def _check_file(path: str | Path) -> None:
     try:
         status = Path(path).stat()
     except FileNotFoundError as error:
-        raise BadPhoto(f"{path}: missing") from error
+        raise BadPhoto(f"{path}: missing{_nearly(Path(path))}") from error
     except (OSError, ValueError) as error:
         raise BadPhoto(f"{path}: cannot be opened ({_in_words(error)})") from error
     if not stat.S_ISREG(status.st_mode):
@@ -197,15 +227,57 @@ def _check_file(path: str | Path) -> None:
         raise BadPhoto(f"{path}: empty file")
 
 
+def _nearly(path: Path) -> str:
+    """Return which file beside a missing one has its name but for case or the normal form of Unicode, or nothing."""
+    try:
+        names = _alike(path.parent, path.parent.stat().st_mtime_ns).get(_letters(path.name), [])
+    except OSError:
+        return ""
+    # Its own name is there if it is a link to nothing.
+    alike = [name for name in names if name != path.name]
+    wanted = unicodedata.normalize("NFC", path.name)
+    for name in alike:
+        if unicodedata.normalize("NFC", name) == wanted:
+            return f"; a file whose name has the same letters in another normal form of Unicode is there: {name!a}"
+    return f"; {alike[0]} is there" if alike else ""
+
+
+@lru_cache(maxsize=8)
+def _alike(folder: Path, changed: int) -> dict[str, list[str]]:
+    """Return the names in a folder by their letters; kept until it changes, since thousands may be missing in one."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 (a Path per file takes seconds)
+        alike.setdefault(_letters(name), []).append(name)
+    return alike
+
+
+def _letters(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _open(file: PhotoFile) -> Image.Image:
     try:
         return Image.open(file)
     except UnidentifiedImageError:
+        if _is_whole_tiff(file):
+            raise _Reason(_UNREADABLE_TIFF) from None
         if not _is_heic(file):
             raise
         if not _reads_heic():
             raise _Reason("a HEIC photo, which needs: pip install tagger[heic]") from None
         return Image.open(file)
+
+
+def _is_whole_tiff(file: PhotoFile) -> bool:
+    """Return whether the bytes are a TIFF whose directory is there, so that it is not cut."""
+    if isinstance(file, str | Path):
+        with Path(file).open("rb") as opened:
+            return _is_whole_tiff(opened)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(8)
+    order = {b"II*\0": "little", b"MM\0*": "big"}.get(head[:4])
+    return order is not None and 8 <= int.from_bytes(head[4:], order) < size - 2  # type: ignore[arg-type]
 
 
 def _is_heic(file: PhotoFile) -> bool:
@@ -237,6 +309,39 @@ def _check_header(photo: Image.Image) -> None:
         raise _Reason(f"zero-sized ({photo.width}×{photo.height} pixels)")
 
 
+def _loaded(photo: Image.Image) -> Image.Image:
+    """Return the photo with its pixels, or another one with them."""
+    scaled = photo.size
+    try:
+        photo.load()
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        _refuse_tiff(photo)
+        if not (whole := with_end_marker(_bytes_of(photo)) if photo.format in ("JPEG", "MPO") else b""):
+            raise
+        photo = Image.open(io.BytesIO(whole))
+        photo.draft(None, scaled)  # type: ignore[arg-type]
+        photo.load()
+    return photo
+
+
+def _bytes_of(photo: Image.Image) -> bytes:
+    file: Any = getattr(photo, "fp", None)
+    if file is None:
+        return b""
+    file.seek(0)
+    return bytes(file.read())
+
+
+def _refuse_tiff(photo: Image.Image) -> None:
+    """Tell a TIFF that Pillow cannot read from one that is cut: all of its strips are there."""
+    tags: Any = getattr(photo, "tag_v2", {})
+    strips = zip(tags.get(_OFFSETS, ()), tags.get(_BYTE_COUNTS, ()), strict=False)
+    if max((start + count for start, count in strips), default=math.inf) <= len(_bytes_of(photo)):
+        raise _Reason(_UNREADABLE_TIFF)
+
+
 def _to_rgb(photo: Image.Image) -> Image.Image:
     if photo.mode.startswith("I") or photo.mode == "F":
         return _deep_to_grey(photo).convert("RGB")
@@ -246,11 +351,44 @@ def _to_rgb(photo: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
+_PHOTOMETRIC, _BITS, _SAMPLE_FORMAT, _OFFSETS, _BYTE_COUNTS = 262, 258, 339, 273, 279
+_UNREADABLE_TIFF = "a kind of TIFF that cannot be read; save it as RGB of 8 or 16 bits"
+
+
 def _deep_to_grey(photo: Image.Image) -> Image.Image:
-    """Return 8 bits of grey for 16 or 32: white is 65,535 in integers, and in floats 1, or 255 if any is above 1."""
-    values = np.nan_to_num(np.asarray(photo, dtype=np.float32))
-    white = 65535 if photo.mode != "F" else 1 if values.max() <= 1 else 255
-    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+    """Return 8 bits of grey for more: from 0 to white, and the other way round in a TIFF that says so."""
+    tags: Any = getattr(photo, "tag_v2", {})
+    bits, kind = tags.get(_BITS, (16,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0]
+    stored = np.asarray(photo)
+    if stored.dtype == np.int32 and bits == 32 and kind == 1:
+        # Pillow has no unsigned ones.
+        stored = stored.view(np.uint32)
+    values = np.nan_to_num(stored.astype(np.float32), posinf=0, neginf=0)
+    top = float(values.max())
+    if photo.mode == "F" or bits == 32:
+        white = next((white for white, most in _WHITES if top <= most), top)
+    else:
+        white = _white(bits - (kind == 2), top, guess=photo.format in ("PNG", "TIFF"))
+    grey = (values * (255 / white)).round().clip(0, 255).astype(np.uint8)
+    return Image.fromarray(255 - grey if tags.get(_PHOTOMETRIC) == 0 else grey)
+
+
+_WHITES = ((1, 10), (255, 510), (4095, 8190), (65535, 131070))
+
+
+def _white(bits: int, top: float, *, guess: bool) -> int:
+    """Return which value of a grey photo is white.
+
+    Integers: the largest of the file's own bits, less the sign. A file of 16 bits in which nothing is above 4,095 holds
+    12, as cameras, scanners and microscopes leave them: otherwise it would be black. Floats and integers of 32 bits
+    have no depth that tells: of 1, 255, 4,095 and 65,535 it is the one that the brightest value belongs to, which may
+    be twice as bright (resampling overshoots) or, of 1, ten times (highlights); above all of these the brightest value.
+
+    Example:
+        >>> _white(16, 60000, guess=True), _white(16, 4000, guess=True), _white(12, 900, guess=True)
+        (65535, 4095, 4095)
+    """
+    return 4095 if guess and bits > 12 and top <= 4095 else 2**bits - 1
 
 
 class _Reason(Exception):  # noqa: N818
@@ -303,4 +441,6 @@ def _name(file: PhotoFile | Image.Image) -> str:
     """Return the path of a file or a photo, or "photo" where the bytes come from memory."""
     if isinstance(file, str | Path):
         return str(file)
-    return str(getattr(file, "filename", "") or getattr(file, "name", "") or "photo")
+    # Of bytes in memory Pillow keeps no name, but the file that has one.
+    named = (getattr(file, "filename", ""), getattr(file, "name", ""), getattr(getattr(file, "fp", None), "name", ""))
+    return str(next((name for name in named if name), "photo"))

@@ -20,7 +20,14 @@ IN_DATA, TWICE = "also a photo of the data set", "twice in the pool"
 
 
 def with_pool(
-    catalog: Catalog, folders: Sequence[str], skipped: Skipped, *, max_pixels: int, workers: int, cache: Path
+    catalog: Catalog,
+    folders: Sequence[str],
+    skipped: Skipped,
+    *,
+    max_pixels: int,
+    follow_links: bool = False,
+    workers: int,
+    cache: Path,
 ) -> tuple[Catalog, list[tuple[str, str]]]:
     """Return a catalog with the photos of folders behind its own, of which nothing is known.
 
@@ -32,6 +39,7 @@ def with_pool(
         folders: Local folders or URLs of folders, with all below.
         skipped: Counts what is left out.
         max_pixels: Photos that declare more are refused.
+        follow_links: Whether links may lead out of a folder.
         workers: Processes that look at the photos.
         cache: Folder in which what was found about them is kept.
 
@@ -45,8 +53,15 @@ def with_pool(
     tables, bad = [], []
     for number, folder in enumerate(folders, start=len(catalog.roots)):
         root = _root(folder)
+        paths = pa.array(_paths(root, skipped), pa.string())
+        skipped.of += len(paths)
         table = inspect(
-            pa.array(_paths(root, skipped), pa.string()), root, max_pixels=max_pixels, workers=workers, cache=cache
+            paths,
+            root,
+            max_pixels=max_pixels,
+            follow_links=follow_links,
+            workers=workers,
+            cache=cache,
         )
         for path, error in zip(
             *(table.filter(pc.is_valid(table["error"]))[name] for name in ("path", "error")), strict=True

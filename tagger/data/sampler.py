@@ -24,6 +24,8 @@ class ReplicationSampler(Sampler[list[Draw]]):
     seed and epoch alone; no global random state is read or changed. All processes draw the same epoch and take every
     ``world_size``-th element of each batch, so together they train the batches that one process would.
 
+    What an iteration draws is fixed when it begins, by the last call of `begin_at` or `set_epoch`.
+
     Args:
         factors: How often each photo is drawn relative to the others, above 0, (photos,).
         batch_size: Photos of a batch of all processes together. With fewer photos, the batch is all of them.
@@ -62,20 +64,20 @@ class ReplicationSampler(Sampler[list[Draw]]):
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
-        self._start = 0
-        self._served = 0
+        self.start = 0
 
     def __len__(self) -> int:
         """Batches of a whole epoch, also before a resumed one: progress bars and schedules count whole ones."""
         return self.batches
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        epoch, start, self._start = self.epoch, self._start, 0
+        return self._from(self.epoch, self.start)
+
+    def _from(self, epoch: int, start: int) -> Iterator[list[Draw]]:
         photos = self.draws(epoch).view(self.batches, self.batch_size)
         numbers = torch.arange(photos.numel()).view_as(photos) + epoch * photos.numel()
         mine = slice(self.rank, None, self.world_size)
         for batch in range(start, self.batches):
-            self._served = batch + 1
             yield list(zip(photos[batch, mine].tolist(), numbers[batch, mine].tolist(), strict=True))
 
     def draws(self, epoch: int) -> torch.Tensor:
@@ -96,23 +98,13 @@ class ReplicationSampler(Sampler[list[Draw]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next iteration be that of ``epoch``; forgets where a different epoch was to be resumed."""
+        """Let iterations be those of ``epoch``; of another one, from its beginning."""
         if epoch != self.epoch:
-            self.epoch, self._start, self._served = epoch, 0, 0
+            self.begin_at(epoch, 0)
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch and how many of its batches were handed out.
-
-        Workers are handed batches ahead of training: who resumes exactly puts the trainer's own count of trained
-        batches in ``batches``.
-        """
-        return {"epoch": self.epoch, "batches": self._served}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next iteration, once, begin after the batches that were handed out."""
-        epochs, self._start = divmod(state["batches"], self.batches)
-        self.epoch = state["epoch"] + epochs
-        self._served = self._start
+    def begin_at(self, epoch: int, batch: int) -> None:
+        """Let iterations be those of ``epoch``, without the batches before ``batch``."""
+        self.epoch, self.start = epoch, batch
 
 
 class EvalSampler(Sampler[list[Draw]]):

@@ -121,6 +121,27 @@ def official_folds(
     return result
 
 
+def join_copies(folds: np.ndarray, groups: np.ndarray, *, fixed: np.ndarray) -> np.ndarray:
+    """Return folds in which each photo is in that of the first of its group, a fixed one if there is any.
+
+    Only copies move: folds that were dealt as if there were none stay as they are for all others.
+
+    Args:
+        folds: (photos,).
+        groups: As in `stratified_folds`.
+        fixed: Photos that stay where they are, bool (photos,).
+
+    Example:
+        >>> join_copies(np.array([4, 7, 2]), np.array([0, 1, 0]), fixed=np.zeros(3, bool)).tolist()
+        [4, 7, 4]
+    """
+    order = np.lexsort((np.arange(len(folds)), ~fixed, groups))
+    _, begin, group = np.unique(groups[order], return_index=True, return_inverse=True)
+    result = folds.copy()
+    result[order] = folds[order][begin][group]
+    return np.where(fixed | (groups < 0), folds, result).astype(np.int8)
+
+
 def _one_per_photo(name: str, values: np.ndarray | None, photos: int) -> np.ndarray:
     values = np.full(photos, FREE) if values is None else np.asarray(values)
     if values.shape != (photos,):

@@ -14,9 +14,14 @@ _LEAVING = r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)"
 
 
 class Remote(io.BytesIO):
-    """The bytes of a file that was fetched; ``name`` is its URL."""
+    """The bytes of a file that was fetched; ``name`` is its URL or path."""
 
     name: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes, 64 hex digits."""
+        return hashlib.sha256(self.getbuffer()).hexdigest()
 
 
 def is_url(place: str | Path) -> bool:

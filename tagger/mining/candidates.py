@@ -25,7 +25,8 @@ from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import UNKNOWN, Unknown
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.errors import UserError
-from tagger.prepare import catalog_settings, fill, write
+from tagger.lock import only_writer
+from tagger.prepare import catalog_settings, fill, is_prepared, write
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Added:
     def said(self) -> Iterator[str]:
         """Yield it in lines, for the terminal."""
         known = f", {self.known:,} need none: people have decided, or what they show is known" if self.known else ""
-        yield from self.left_out.said()
+        yield from self.left_out.lines()
         yield f"catalog   {self.photos:,} photos added"
         yield f"queue     {self.queue}: {self.asked:,} questions come first{known}"
 
@@ -89,7 +90,7 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
     taxonomy, prepared = read_taxonomy(config.data.taxonomy), catalog_settings(config, name)
     check_label(found.label, taxonomy)
     store = CatalogStore(Path(prepared.folder).expanduser())
-    if not store.exists:
+    if not is_prepared(store):
         fill(config, prepared, store, taxonomy)
     cache = Path(config.cache).expanduser().absolute()
     pool = f"pool:{found.root}"
@@ -106,9 +107,16 @@ def add_candidates(found: Candidates, config: DictConfig, name: str) -> Added:
             sources,
             taxonomy,
             inspect=lambda root, paths: inspect(
-                paths, root, max_pixels=config.data.max_pixels, workers=config.data.workers, cache=cache
+                paths,
+                root,
+                max_pixels=config.data.max_pixels,
+                follow_links=config.data.follow_links,
+                workers=config.data.workers,
+                cache=cache,
             ),
             complete=prepared.complete,
+            # A search says what it found now, and takes back nothing that it found before.
+            withdraw=False,
         )
         write(store, assembly, Prepared(folder=prepared.folder, sources=sources), taxonomy)
     queue = Path(config.queue or f"cleaning/{name}").expanduser() / QUEUE
@@ -135,7 +143,10 @@ def _ask(by: str, store: CatalogStore, catalog: Catalog, queue: Path) -> tuple[i
     closed = decided(said_by_people(store), rows_of(store), catalog.taxonomy)
     tasks = searched_tasks(store, catalog, closed=closed, searches=(by,))
     if len(tasks):
-        write_queue(queue, before(tasks, still_open(read_queue(queue), catalog, closed)) if queue.is_file() else tasks)
+        queue.parent.mkdir(parents=True, exist_ok=True)
+        with only_writer(queue, wait=True):
+            others = still_open(read_queue(queue), catalog, closed) if queue.is_file() else None
+            write_queue(queue, tasks if others is None else before(tasks, others))
     photos, _ = finds(visible(store), catalog.taxonomy, (by,))
     return len(tasks), len(photos) - len(tasks)
 

@@ -127,7 +127,7 @@ class Mining:
 
     def say_skipped(self, skipped: Skipped) -> None:
         """Say what was left out, and why."""
-        for line in skipped.said(quietly=QUIETLY):
+        for line in skipped.lines(quietly=QUIETLY):
             self.say(line)
 
 

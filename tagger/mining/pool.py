@@ -78,6 +78,7 @@ def read_pool(places: Sequence[str], *, cache: Path, skipped: Skipped, workers: 
         fresh = False
         try:
             for files in _listed(places, skipped):
+                skipped.of += len(files)
                 table, is_fresh = _hashed(files, kept, threads, skipped)
                 tables.append(table)
                 fresh |= is_fresh
@@ -133,17 +134,17 @@ def _hashed(files: pa.Table, kept: pa.Table, threads: ThreadPoolExecutor, skippe
         found_ = next(read)
         keys[row] = found_ if isinstance(found_, bytes) else None
         if isinstance(found_, str):
-            skipped.add(found_, os.fsdecode(files["path"][row].as_py()))
+            skipped.add_photo(os.fsdecode(files["path"][row].as_py()), found_)
     table = files.append_column("key", pa.array(keys, KEY))
     return table.filter(pc.is_valid(table["key"])), bool((~known).any())
 
 
 def _key(place: str) -> bytes | str:
     """Return the key of a file, or why it has none."""
-    if not is_url(place) and Path(place).exists() and not Path(place).is_file():
-        # Opening a pipe would wait for ever.
-        return "not a file"
     try:
+        if not is_url(place) and Path(place).exists() and not Path(place).is_file():
+            # Opening a pipe would wait for ever.
+            return "not a file"
         with fetched(place) if is_url(place) else Path(place).open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()[: KEY.byte_width]
     except OSError as error:

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,7 +95,7 @@ def _torchvision_backbone(name: str, *, pretrained: bool) -> tuple[nn.Module, in
 
 
 def _timm_backbone(name: str, *, pretrained: bool) -> tuple[nn.Module, int]:
-    with _without_waiting():
+    with _without_waiting() if pretrained else nullcontext():
         model: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
     # Some, such as MobileNet, have a layer between the pooled features and what a head gets.
     return model, getattr(model, "head_hidden_size", None) or model.num_features

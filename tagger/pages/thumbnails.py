@@ -9,20 +9,18 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.progress import Progress
-
-from tagger.data.photo import BadPhoto, decode, open_photo
+from tagger.data.photo import BadPhoto, PhotoFile, decode, open_photo
 
 SIDE = 112
 """Longest side of a thumbnail in pixels, unless said otherwise."""
 
 
-def thumbnail(path: str | Path, *, side: int = SIDE, quality: int = 70) -> bytes | None:
+def thumbnail(photo: PhotoFile, *, side: int = SIDE, quality: int = 70) -> bytes | None:
     """Return the photo as a JPEG of at most ``side`` pixels, upright, or None if it cannot be read."""
     try:
-        with open_photo(path) as photo:
+        with open_photo(photo) as opened:
             # Twice the size: the last step then resizes smoothly.
-            small = decode(photo, at_least=(min(2 * side, photo.width), min(2 * side, photo.height)))
+            small = decode(opened, at_least=(min(2 * side, opened.width), min(2 * side, opened.height)))
     except BadPhoto:
         return None
     small.thumbnail((side, side))
@@ -35,6 +33,9 @@ def load_thumbnails(
     photos: Mapping[int, str | Path], *, side: int = SIDE, quality: int = 70, progress: bool = False
 ) -> dict[int, bytes]:
     """Return the thumbnail of every photo that can be read, by row; with a bar if asked for and it takes long."""
+    # A server makes single thumbnails without a bar.
+    from rich.progress import Progress
+
     with Progress(transient=True, disable=not progress or len(photos) < 200) as bar:
         made = {
             row: thumbnail(path, side=side, quality=quality)

@@ -100,7 +100,8 @@ def compared(
     )
     # Whoever only compares makes no run to hold those of others.
     if recall(study, runs, "mlflow_run_id") and (parent := open_parent(study, runs)):
-        log_comparison(parent.client, parent.run_id, comparison, folder=output)
+        with parent.reached():
+            log_comparison(parent.client, parent.run_id, comparison, folder=output)
     return comparison
 
 

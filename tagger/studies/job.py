@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -16,7 +15,8 @@ from tagger.config import as_typed
 from tagger.studies.composing import composed
 from tagger.studies.lasting import lasting
 from tagger.studies.study import Study, StudyError
-from tagger.tracking.run_folder import settings_of
+from tagger.tracking.run_folder import RunFolder, settings_of
+from tagger.yaml_text import read_plain
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./~+-]+")
 
@@ -68,20 +68,19 @@ class Job:
             raise StudyError(f"version {self.version} ({' '.join(self.words)}): {error}") from error
 
     def finished_run(self, settings: str) -> Path | None:
-        """Return the newest run of these settings that has its ``metrics.json``."""
+        """Return the newest run of these settings that is measured; the logger may lack some of it."""
         wanted = _lasting(settings)
-        finished = (run for run in self._runs() if (run / "metrics.json").is_file())
-        return next((run for run in finished if _lasting(_config(run)) == wanted), None)
+        measured = (run.path for run in self._runs() if run.is_measured)
+        return next((run for run in measured if _lasting(_config(run)) == wanted), None)
 
     def open_run(self, settings: str) -> Path | None:
-        """Return the newest run of these settings that was cut: ``resume=true`` goes on there."""
-        return next(
-            (run for run in self._runs() if not (run / "metrics.json").is_file() and _config(run) == settings), None
-        )
+        """Return the newest run of these settings that is not finished: ``resume=true`` goes on there."""
+        is_open = (run.path for run in self._runs() if not run.is_finished)
+        return next((run for run in is_open if _config(run) == settings), None)
 
-    def _runs(self) -> list[Path]:
-        found = (path.parent for path in self.folder.glob(f"*/*_s{self.seed}*/config.yaml"))
-        return sorted(found, key=lambda run: run.name, reverse=True)
+    def _runs(self) -> list[RunFolder]:
+        found = (path.parent for path in self.folder.glob(f"*/[!.]*_s{self.seed}*/config.yaml"))
+        return [RunFolder(run, resumed=True) for run in sorted(found, key=lambda run: run.name, reverse=True)]
 
 
 def jobs_of(study: Study, runs: Path) -> list[Job]:
@@ -123,4 +122,4 @@ def _config(run: Path) -> str:
 
 def _lasting(settings: str) -> dict[str, Any]:
     """Return the settings that a run's result depends on."""
-    return lasting(yaml.load(settings, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    return lasting(read_plain(settings))

@@ -1,6 +1,7 @@
 """The MLflow run that holds all runs of a study: made once, found again, and as finished as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tagger.studies.composing import composing
 from tagger.studies.job import jobs_of
 from tagger.studies.memory import recall, remember
 from tagger.studies.study import Study
+from tagger.tracking.server import briefly, is_mlflow, reaching, taking_turns
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,33 @@ class Parent:
     run_id: str
 
     def begin(self) -> None:
-        """Say that runs of the study are under way."""
-        self.client.update_run(self.run_id, status="RUNNING")
+        """Say that runs of the study are under way.
+
+        Raises:
+            TrackingError: If MLflow does not answer.
+        """
+        with self.reached():
+            self.client.update_run(self.run_id, status="RUNNING")
 
     def end(self, status: str) -> None:
-        """Say how the study stands, ``FINISHED``, ``FAILED`` or ``KILLED``; runs that were killed are told apart."""
-        experiment = self.client.get_run(self.run_id).info.experiment_id
-        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}' and attributes.status = 'RUNNING'"
-        for child in self.client.search_runs([experiment], query):
-            self.client.set_terminated(child.info.run_id, "KILLED")
-        self.client.set_terminated(self.run_id, status)
+        """Say how the study stands, ``FINISHED``, ``FAILED`` or ``KILLED``; runs that were killed are told apart.
+
+        Raises:
+            TrackingError: If MLflow does not answer.
+        """
+        with self.reached():
+            experiment = self.client.get_run(self.run_id).info.experiment_id
+            query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+            for child in self.client.search_runs([experiment], query):
+                self.client.set_terminated(child.info.run_id, "KILLED")
+            self.client.set_terminated(self.run_id, status)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Tell in one sentence that MLflow does not answer inside."""
+        way_out = "the same command goes on from there when it does"
+        with reaching(self.client.tracking_uri, way_out=way_out), briefly():
+            yield
 
 
 def open_parent(study: Study, runs: Path, tags: Mapping[str, str] | None = None) -> Parent | None:
@@ -44,13 +63,25 @@ def open_parent(study: Study, runs: Path, tags: Mapping[str, str] | None = None)
         study: The study; its first job says where its runs are logged.
         runs: The folder of all runs.
         tags: What else to write into a new run.
+
+    Raises:
+        TrackingError: If MLflow does not answer.
     """
     with composing():
         logger = jobs_of(study, runs)[0].config().logger
-    if not logger._target_.endswith("MLFlowLogger"):
+    if not is_mlflow(logger):
         return None
-    client = MlflowClient(logger.tracking_uri)
-    experiment = _experiment(client, logger.experiment_name)
+    with reaching(logger.tracking_uri), briefly(), taking_turns(logger.tracking_uri):
+        client = MlflowClient(logger.tracking_uri)
+        run_id = _found_or_made(client, logger.experiment_name, study, runs, tags or {})
+    remember(study, runs, mlflow_run_id=run_id)
+    return Parent(client, run_id)
+
+
+def _found_or_made(
+    client: MlflowClient, experiment_name: str, study: Study, runs: Path, tags: Mapping[str, str]
+) -> str:
+    experiment = _experiment(client, experiment_name)
     folder = study.folder(runs).absolute()
     run = _known(client, recall(study, runs, "mlflow_run_id")) or _found(client, experiment, study, folder)
     if run is None:
@@ -61,9 +92,8 @@ def open_parent(study: Study, runs: Path, tags: Mapping[str, str] | None = None)
             "baseline": study.baseline,
             "folder": str(folder),
         }
-        run = client.create_run(experiment, tags={**(tags or {}), **named}, run_name=study.name)
-    remember(study, runs, mlflow_run_id=run.info.run_id)
-    return Parent(client, run.info.run_id)
+        run = client.create_run(experiment, tags={**tags, **named}, run_name=study.name)
+    return str(run.info.run_id)
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
@@ -76,7 +106,10 @@ def _known(client: MlflowClient, run_id: str | None) -> Run | None:
         return None
     try:
         run = client.get_run(run_id)
-    except MlflowException:  # another server, or it was erased
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        # Another server, or it was erased.
         return None
     return run if run.info.lifecycle_stage == "active" else None
 

@@ -38,10 +38,12 @@ def run_job(job: Job, *, minutes: float, stop_seconds: float, parent: str | None
             return
         with composing():
             settings = job.settings()
-        if job.finished_run(settings):
+        measured = job.finished_run(settings)
+        # One that is measured is gone on with only to tell the logger.
+        if measured is not None and measured != job.open_run(settings):
             return
         words = [*job.words, *([f"parent={parent}"] if parent else [])]
-        resumed = _is_resumed(job, settings)
+        resumed = measured is not None or _is_resumed(job, settings)
         words += ["resume=true"] if resumed else []
         say(f"{name}  {'goes on' if resumed else 'starts'}  {job.own / 'output.log'}")
         attempt = Attempt(tuple(words), commit_of_code(), datetime.now().astimezone().isoformat(timespec="seconds"))

@@ -25,6 +25,13 @@ class Standing:
     """Folder of the finished run that the study would make now, or None."""
     attempt: Attempt | None
     """The last attempt, if it was made with the words of now."""
+    is_told: bool = True
+    """Whether the logger has been given all of the run."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.run is not None and self.is_told
 
     @property
     def state(self) -> str:
@@ -36,6 +43,8 @@ class Standing:
     @property
     def reason(self) -> str:
         """One line that says why it has not finished, or nothing."""
+        if not self.is_told:
+            return "its logger lacks some of it; the same command sends that"
         return "" if self.run is not None or self.attempt is None else self.attempt.reason
 
 
@@ -84,4 +93,5 @@ def _standing(job: Job, settings: str) -> Standing:
     if attempt is not None and attempt.state == RUNNING:
         state, reason = (RUNNING, "by another process") if is_held(job.own) else (CUT, "killed")
         attempt = replace(attempt, state=state, reason=reason)
-    return Standing(job, job.finished_run(settings), attempt)
+    run = job.finished_run(settings)
+    return Standing(job, run, attempt, is_told=run is None or run != job.open_run(settings))

@@ -94,7 +94,8 @@ class Correction:
         if tree.get("origin") != "human":
             raise ValueError(f"origin must be human, got {tree.get('origin')!r:.80}")
         _check_time(tree["time"])
-        return cls(**{field.name: tree[field.name] for field in fields(cls)} | {"score": _score(tree.get("score"))})
+        tree["score"] = _score(tree.get("score"))
+        return cls(**{field.name: tree[field.name] for field in fields(cls)})
 
 
 def read_corrections(path: Path) -> Iterator[Correction]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.data.framing import StillFraming
-from tagger.data.photo import PhotoFile
+from tagger.data.photo import MAX_PIXELS, PhotoFile
 from tagger.errors import UserError
 from tagger.tags.delivery.bundle import BundleError, read_bundle
 from tagger.tags.delivery.manifest import Manifest
@@ -28,7 +28,7 @@ from tagger.tags.detector.detecting import Detecting
 from tagger.tags.detector.onnx_detector import DetectorError
 from tagger.tags.profiles.completion import Completion
 from tagger.tags.profiles.profile import Profile
-from tagger.tags.session import open_session
+from tagger.tags.session import Session, open_session
 
 Pixels = NDArray[np.uint8]
 """Framed photos, (photos, size, size, 3)."""
@@ -200,6 +200,9 @@ class Tagger:
             pixels: (photos, size, size, 3).
             detected: Highest detection score of every label, (photos, labels), as ``self.detecting`` gives them for
                 photos; None: nothing is detected.
+
+        Raises:
+            BundleError: If the graph fails, takes too long, or gives what are no scores.
         """
         if detected is None:
             detected = np.zeros((len(pixels), len(self.labels)), np.float32)
@@ -214,9 +217,14 @@ class Tagger:
 
     def _seen(self, pixels: Pixels, detected: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what the graph gives: scores and origins."""
-        scores, _, *rest = self.session.run(None, self.inputs(pixels, detected))
+        try:
+            scores, _, *rest = self.session.run(None, self.inputs(pixels, detected), photos=len(pixels))
+        except ValueError as error:
+            raise BundleError(f"model.onnx does not run: {error}") from error
         # A graph of a bundle of version 1 has no relations.
-        return scores, rest[0] if rest else np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+        origins = rest[0] if rest else np.broadcast_to(np.arange(len(self.labels)), (len(pixels), len(self.labels)))
+        _check_outputs(scores, origins, shape=(len(pixels), len(self.labels)))
+        return scores, origins
 
     def inputs(self, pixels: Pixels, detected: NDArray[np.float32]) -> dict[str, Any]:
         """Return what the graph takes, by name."""
@@ -268,18 +276,32 @@ class Tagger:
         return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.thresholds[label]:.2f}")
 
     def _check_graph(self) -> None:
-        """Refuse a graph whose labels are not those of the manifest: one black photo tells."""
+        """Refuse a graph whose labels are not those of the manifest, or that never ends: one black photo tells."""
         black = np.zeros((1, self.framing.size, self.framing.size, 3), np.uint8)
-        try:
-            scores, origins = self._seen(black, np.zeros((1, len(self.labels)), np.float32))
-        # onnxruntime's exceptions have no common ancestor of their own.
-        except Exception as error:
-            raise BundleError(f"model.onnx does not run: {error}") from error
-        shape = (1, len(self.labels))
-        if scores.shape != shape or origins.shape != shape:
-            raise BundleError(f"model.onnx gives scores of shape {scores.shape}, the manifest has {shape[1]} labels")
-        if scores.dtype != np.float32 or origins.dtype != np.int64:
-            raise BundleError(f"model.onnx gives scores of {scores.dtype} and origins of {origins.dtype}")
+        self._seen(black, np.zeros((1, len(self.labels)), np.float32))
+
+
+def _check_outputs(scores: Any, origins: Any, *, shape: tuple[int, int]) -> None:
+    """Refuse what are no scores of the labels, or come from no label.
+
+    Raises:
+        BundleError: Says what they are.
+    """
+    for name, values, kind in (("scores", scores, np.float32), ("origins", origins, np.int64)):
+        if not isinstance(values, np.ndarray) or values.dtype != kind:
+            raise BundleError(f"model.onnx gives {name} of {getattr(values, 'dtype', type(values).__name__)}")
+        if values.shape != shape:
+            raise BundleError(
+                f"model.onnx gives {name} of shape {values.shape}, the manifest has {shape[1]} labels, and there are "
+                f"{shape[0]} photos"
+            )
+    if not scores.size:
+        return
+    # Written so that NaN is refused too.
+    if not (scores.min() >= 0 and scores.max() <= 1):
+        raise BundleError(f"model.onnx gives scores from {scores.min():.3g} to {scores.max():.3g}, not in [0, 1]")
+    if origins.min() < DETECTOR or origins.max() >= shape[1]:
+        raise BundleError(f"model.onnx says that scores come from labels {origins.min()} to {origins.max()}")
 
 
 def framing(manifest: Manifest) -> StillFraming:
@@ -290,8 +312,10 @@ def framing(manifest: Manifest) -> StillFraming:
     """
     try:
         made = StillFraming(**manifest.preprocessing)
-        if made.size > MAX_SIZE:
-            raise ValueError(f"size must be at most {MAX_SIZE}, got {made.size}")
+        if type(made.size) is not int or made.size > MAX_SIZE:
+            raise ValueError(f"size must be a whole number and at most {MAX_SIZE}, got {made.size!r:.80}")
+        if type(made.max_pixels) is not int or made.max_pixels > MAX_PIXELS:
+            raise ValueError(f"max_pixels must be a whole number and at most {MAX_PIXELS}, got {made.max_pixels!r:.80}")
     except (TypeError, ValueError) as error:
         raise BundleError(f"manifest.json, preprocessing: {error}") from error
     return made
@@ -328,8 +352,8 @@ def chosen_thresholds(manifest: Manifest, chosen: Mapping[str, float]) -> NDArra
     return np.array([chosen.get(label.id, label.threshold) for label in manifest.labels], np.float32)
 
 
-def open_graph(model: bytes, *, threads: int | None) -> Any:
-    """Return an onnxruntime session of a bundle's graph.
+def open_graph(model: bytes, *, threads: int | None) -> Session:
+    """Return a session of a bundle's graph.
 
     Raises:
         UserError: If onnxruntime is missing.

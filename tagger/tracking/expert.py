@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from tagger.atomic import write_text
-from tagger.tracking.run_folder import RunFolder
+from tagger.tracking.run_folder import LAST, PREVIOUS, RunFolder
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class ExpertFolder:
     def keep(self, trained: Trained) -> None:
         """Say that the training is over; what only its resumption needs goes."""
         write_text(self.run.path / "trained.json", json.dumps(asdict(trained), indent=1, ensure_ascii=False))
-        (self.run.checkpoints / "last.ckpt").unlink(missing_ok=True)
+        for name in (LAST, PREVIOUS):
+            (self.run.checkpoints / name).unlink(missing_ok=True)
 
 
 def expert_figures(experts: Sequence[Trained]) -> dict[str, float]:

@@ -17,6 +17,7 @@ class History(Callback):
         self.bad_photos: dict[str, str] = {}
         self.photos = 0
         """Photos trained on since this process started, over all processes."""
+        self._is_validated = False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -24,8 +25,24 @@ class History(Callback):
         self.bad_photos.update(batch.bad)
         self.photos += len(batch.rows) * trainer.world_size
 
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any, **__: Any
+    ) -> None:
+        self.bad_photos.update(batch.bad)
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._is_validated = True
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # Lightning hands on the figures of an earlier validation, unless the run was resumed since.
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if self._is_validated or not name.startswith("val/")
+        }
+        self._is_validated = False
         self.rows.append({"step": float(trainer.global_step), "epoch": float(trainer.current_epoch + 1), **metrics})
 
     def follow(self, experts: Iterable[Trained]) -> None:

@@ -1,25 +1,35 @@
-"""A run's folder: made when the run starts, found again when it is resumed, finished when ``metrics.json`` is there."""
+"""A run's folder: made when the run starts, found again when it is resumed.
+
+It is measured when ``metrics.json`` is there, and finished when the logger has been given everything, too.
+"""
 
 import json
 import os
 import shlex
 import subprocess
 import sys
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from tagger.atomic import write_text, written_whole
+from tagger.atomic import folder_whole, write_text, written_whole
 from tagger.errors import UserError
+from tagger.trust import read_settings
 
 SHARED = "TAGGER_RUN_FOLDER"
 """Environment variable by which the processes of one run find the folder that the first of them made."""
 
 FOLDS = "folds.npz"
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+"""The checkpoint that a training goes on from, and the one before it, should the last one be damaged."""
 
 ASIDE = ("resume", "plan", "parent")
 """What may differ between a run and its resumption."""
@@ -45,11 +55,36 @@ class RunFolder:
         """Folder of ``best.ckpt`` and ``last.ckpt``."""
         return self.path / "checkpoints"
 
+    def newest_checkpoint(self) -> Path | None:
+        """Return the checkpoint to go on from; None if the run is new or was cut before its first.
+
+        What is damaged is passed over with a sentence.
+        """
+        for path in (self.checkpoints / LAST, self.checkpoints / PREVIOUS):
+            if not self.resumed or not path.is_file():
+                continue
+            if not (reason := _damage(path)):
+                return path
+            # Of several processes, the first says so.
+            if os.environ.get("LOCAL_RANK", "0") == "0":
+                print(f"{path} is damaged ({reason}): training goes on from what was kept before it", flush=True)
+        return None
+
     @property
-    def last(self) -> Path | None:
-        """The checkpoint to go on from, or None if the run was cut before its first."""
-        path = self.checkpoints / "last.ckpt"
-        return path if self.resumed and path.is_file() else None
+    def is_measured(self) -> bool:
+        """Whether all of its files are there."""
+        return (self.path / "metrics.json").is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to do, not even to tell the logger."""
+        # Older releases did not say what the logger was given.
+        return self.is_measured and self.recall("delivered") is not False
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures of a measured run."""
+        found: dict[str, float] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        return found
 
     def recall(self, key: str) -> Any:
         """Return what :meth:`remember` kept under ``key``, or None."""
@@ -61,6 +96,16 @@ class RunFolder:
         path = self.path / "run.json"
         known = json.loads(path.read_text()) if path.is_file() else {}
         write_text(path, json.dumps(known | facts, indent=1, ensure_ascii=False))
+
+
+def _damage(checkpoint: Path) -> str:
+    """Return why a checkpoint, which is a ZIP archive, cannot be read; nothing if it can."""
+    try:
+        with zipfile.ZipFile(checkpoint) as file:
+            changed = file.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        return str(error)
+    return f"{changed} has changed" if changed else ""
 
 
 def keep_folds(folder: Path, ids: np.ndarray, folds: np.ndarray) -> None:
@@ -78,6 +123,40 @@ def read_folds(folder: Path) -> dict[str, int] | None:
         return None
 
 
+def check_same_data(run: RunFolder, facts: Mapping[str, str], ids: np.ndarray, folds: np.ndarray) -> None:
+    """Let a run go on only with the data that it began with: else photos that it has learnt from would be tested on.
+
+    Args:
+        run: The folder; a new one has nothing to compare with.
+        facts: With the fingerprints of the data and of the label system as they are now.
+        ids: Content hashes of the photos, as `keep_folds` takes them.
+        folds: Their folds.
+
+    Raises:
+        ResumeError: If something differs; the message says what.
+    """
+    before = (run.recall("facts") or {}) if run.resumed else {}
+    if all(before.get(name, facts[name]) == facts[name] for name in ("data_fingerprint", "taxonomy_fingerprint")):
+        return
+    kept, now = read_folds(run.path) or {}, dict(zip(ids.astype(str).tolist(), folds.tolist(), strict=True))
+    moved = sum(now.get(photo, fold) != fold for photo, fold in kept.items())
+    differs = [
+        f"{count:,} photos {what}"
+        for count, what in (
+            (len(kept.keys() - now.keys()), "are gone or were edited"),
+            (len(now.keys() - kept.keys()), "are new"),
+            (moved, "would be in another fold"),
+        )
+        if count and kept
+    ]
+    if before.get("taxonomy_fingerprint") != facts["taxonomy_fingerprint"]:
+        differs.append("the label system is another one")
+    raise ResumeError(
+        f"{run.path} began with other data: {', '.join(differs or ['labels of photos were changed'])}; leave resume "
+        "out to train a new run on the data as it is now, or bring back what it began with"
+    )
+
+
 def open_run(config: DictConfig) -> RunFolder:
     """Make the folder of a new run, or find that of the run to resume.
 
@@ -90,8 +169,7 @@ def open_run(config: DictConfig) -> RunFolder:
     if config.resume:
         folder = RunFolder(_unfinished(parent, config), resumed=True)
     else:
-        folder = RunFolder(_fresh(parent, config.seed), resumed=False)
-        write_text(folder.path / "config.yaml", settings_of(config))
+        folder = RunFolder(_fresh(parent, config), resumed=False)
     os.environ[SHARED] = str(folder.path)
     return folder
 
@@ -112,12 +190,18 @@ def provenance() -> dict[str, str]:
     }
 
 
-def _fresh(parent: Path, seed: int) -> Path:
-    stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_s{seed}"
+def _fresh(parent: Path, config: DictConfig) -> Path:
+    """Make a run's folder with what it is found by, all of it or nothing."""
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_s{config.seed}"
     for number in range(1000):
         path = parent / (stamp if not number else f"{stamp}-{number}")
         try:
-            (path / "checkpoints").mkdir(parents=True)
+            with folder_whole(path, instead=False) as folder:
+                made = RunFolder(folder, resumed=False)
+                made.checkpoints.mkdir()
+                made.remember(id=uuid4().hex, delivered=False)
+                write_text(folder / "config.yaml", settings_of(config))
         except FileExistsError:
             continue
         return path
@@ -125,12 +209,12 @@ def _fresh(parent: Path, seed: int) -> Path:
 
 
 def _unfinished(parent: Path, config: DictConfig) -> Path:
-    runs = sorted((path.parent for path in parent.glob("*/config.yaml")), reverse=True)
-    open_runs = [run for run in runs if not (run / "metrics.json").is_file()]
+    runs = sorted((path.parent for path in parent.glob("[!.]*/config.yaml")), reverse=True)
+    open_runs = [run for run in runs if not RunFolder(run, resumed=True).is_finished]
     wanted = settings_of(config)
-    for run in open_runs:
-        if (run / "config.yaml").read_text(encoding="utf-8") == wanted:
-            return run
+    for is_same in (_has, _differs_in_logger_only):
+        if found := next((run for run in open_runs if is_same(run, wanted)), None):
+            return found
     if not open_runs:
         raise ResumeError(
             f"nothing to resume: none of the {len(runs)} runs in {parent} is unfinished; leave resume out"
@@ -150,18 +234,26 @@ def settings_of(config: DictConfig) -> str:
     return OmegaConf.to_yaml({key: value for key, value in tree.items() if key not in (*ASIDE, *null)})
 
 
+def _has(run: Path, settings: str) -> bool:
+    return (run / "config.yaml").read_text(encoding="utf-8") == settings
+
+
+def _differs_in_logger_only(run: Path, settings: str) -> bool:
+    # Who cannot reach MLflow any more goes on with another, or without.
+    return all(line.startswith("logger.") for line in _difference(run / "config.yaml", settings))
+
+
 def _difference(path: Path, wanted: str) -> list[str]:
-    before, after = _flat(OmegaConf.load(path)), _flat(OmegaConf.create(wanted))
+    try:
+        before = dict(flatten(read_settings(path)))
+    except (OSError, ValueError) as error:
+        return [f"{path.name} cannot be read: {error}"]
+    after = dict(flatten(OmegaConf.to_container(OmegaConf.create(wanted))))
     return [
         f"{key}: {before.get(key)!r} there, {after.get(key)!r} here"
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     ]
-
-
-def _flat(config: Any) -> dict[str, Any]:
-    tree = OmegaConf.to_container(config, resolve=True)
-    return dict(flatten(tree))
 
 
 def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,7 +1,6 @@
 """From settings to what Lightning trains."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from tagger.model.network import Network
 from tagger.tags.detector.looking import Looking
 from tagger.tags.teachers import Teachers
 from tagger.tracking.run_folder import RunFolder
+from tagger.training.checkpoints import LastCheckpoint, WholeCheckpoints
 
 
 def build_data(config: DictConfig) -> PhotoData:
@@ -127,21 +127,33 @@ def build_distillation(config: DictConfig) -> Distillation | None:
     return instantiate(settings)
 
 
-def build_trainer(config: DictConfig, run: RunFolder, logger: Logger | None, ours: Sequence[Callback]) -> pl.Trainer:
-    """Build Lightning's trainer with our callbacks and the configured ones."""
-    keep: dict[str, Any] = {"dirpath": run.checkpoints, "enable_version_counter": False}
+def build_trainer(
+    config: DictConfig, run: RunFolder, logger: Logger | None, ours: Sequence[Callback], *, resumable: bool = True
+) -> pl.Trainer:
+    """Build Lightning's trainer with our callbacks and the configured ones.
+
+    Args:
+        config: Of the training.
+        run: Where its checkpoints go.
+        logger: None: nothing is logged.
+        ours: Callbacks that come before the configured ones.
+        resumable: Whether it keeps what is needed to go on should it be cut.
+    """
     everything = [
         *ours,
         *(instantiate(callback) for callback in config.callbacks.values()),
         *([LearningRateMonitor(logging_interval="step")] if logger else []),
-        ModelCheckpoint(filename="best", monitor="val/map", mode="max", **keep),
-        ModelCheckpoint(filename="last", every_n_epochs=1, **keep),
-        ModelCheckpoint(filename="last", train_time_interval=timedelta(minutes=config.checkpoint_minutes), **keep),
+        # The best before the last, which knows what was best.
+        ModelCheckpoint(
+            dirpath=run.checkpoints, filename="best", monitor="val/map", mode="max", enable_version_counter=False
+        ),
+        *([LastCheckpoint(run.checkpoints, minutes=config.checkpoint_minutes)] if resumable else []),
     ]
     return instantiate(
         config.trainer,
         logger=logger or False,
         callbacks=everything,
+        plugins=[WholeCheckpoints()],
         enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in everything),
         default_root_dir=str(run.path),
     )

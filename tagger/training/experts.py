@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from tagger.atomic import written_whole
 from tagger.data.datamodule import PhotoData
 from tagger.errors import UserError
 from tagger.model.checkpoint import load_checkpoint
@@ -18,9 +16,9 @@ from tagger.model.experts import Experts, merge
 from tagger.model.module import TaggerModule
 from tagger.tracking.expert import ExpertFolder, ExpertLogger, Trained
 from tagger.tracking.history import History
-from tagger.tracking.interruption import StopCleanly
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.building import build_module, build_network, build_trainer
+from tagger.training.checkpoints import write_checkpoint
 
 
 def fit_experts(  # noqa: PLR0917 - all of it is needed
@@ -55,8 +53,7 @@ def fit_experts(  # noqa: PLR0917 - all of it is needed
     merge(module.network, merged)
     checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
-    with written_whole(run.checkpoints / "best.ckpt") as file:
-        torch.save(checkpoint, file)
+    write_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
     return trained
 
 
@@ -76,9 +73,8 @@ def fit_expert(
     network.backbone = backbone or network.backbone
     module, history = build_module(config, data, network), History()
     own: Any = OmegaConf.merge(config, {"trainer": {"max_epochs": epochs}})
-    ours = [history, StopCleanly(folder.run.checkpoints / "last.ckpt")]
-    trainer = build_trainer(own, folder.run, ExpertLogger(logger, folder.group), ours)
-    trainer.fit(module, data, ckpt_path=folder.run.last, weights_only=True)
+    trainer = build_trainer(own, folder.run, ExpertLogger(logger, folder.group), [history])
+    trainer.fit(module, data, ckpt_path=folder.run.newest_checkpoint(), weights_only=True)
     # Between two validations a row has none.
     best = max(row["val/map"] for row in history.rows if "val/map" in row)
     return Trained(folder.group, epochs, trainer.global_step, best, history.photos, history.rows, history.bad_photos)

@@ -4,12 +4,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
 
-from tagger.atomic import written_whole
 from tagger.data.datamodule import PhotoData
 from tagger.model.module import TaggerModule
 from tagger.tags.detector.fusing import FuseDetector
 from tagger.tags.relations.auditing import AuditRules
 from tagger.tracking.run_folder import RunFolder
+from tagger.training.checkpoints import write_checkpoint
 
 
 def settle_best(  # noqa: PLR0917 - all of it is needed
@@ -45,6 +45,5 @@ def settle_best(  # noqa: PLR0917 - all of it is needed
         if is_fused:
             fusing.keep_model(run.path)
         module.on_save_checkpoint(best)
-        with written_whole(run.checkpoints / "best.ckpt") as file:
-            torch.save(best, file)
+        write_checkpoint(best, run.checkpoints / "best.ckpt")
     return trainer.callback_metrics["val/map"].item()

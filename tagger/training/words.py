@@ -9,17 +9,15 @@ SHORT = {"from": "from_model", "taxonomy": "data.taxonomy"}
 
 
 def as_hydra_takes(words: Sequence[str]) -> list[str]:
-    """Return the words with the short ones written out and quoted: their values are paths.
+    """Return the words with the short ones written out, and texts quoted.
 
     Example:
         >>> print(*as_hydra_takes(["from=album (2).tagger", "taxonomy=album_plus", "seed=1"]))
         from_model='album (2).tagger' data.taxonomy='album_plus' seed=1
     """
-    return [word for typed in words for word in _written_out(typed)]
+    return as_typed([_written_out(word) for word in words])
 
 
-def _written_out(word: str) -> list[str]:
+def _written_out(word: str) -> str:
     name, is_setting, value = word.partition("=")
-    if not is_setting or name not in SHORT:
-        return [word]
-    return as_typed([f"{SHORT[name]}={value}"], SHORT[name])
+    return f"{SHORT[name]}={value}" if is_setting and name in SHORT else word

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import commands
 import pyarrow as pa
 import pytest
 from hydra import compose, initialize_config_dir
@@ -152,19 +153,13 @@ def test_a_photo_that_is_asked_about_is_no_example_to_answer_by(step: Step) -> N
 # --- the command, typed -----------------------------------------------------------------------------------------------
 
 
-def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tagger.clean", *words],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | environment,
-    )
+def command(*words: str) -> "subprocess.CompletedProcess[str]":
+    typed = [sys.executable, "-m", "tagger.clean", *words]
+    return commands.run(typed, capture_output=True, text=True, timeout=300, check=False)
 
 
-KILLER = """
-import os, signal
+KILLED = """
+import os, runpy, signal
 left = int(os.environ["KILLED_AT"])
 flush = os.fsync
 
@@ -176,20 +171,19 @@ def killing(handle):
     flush(handle)
 
 os.fsync = killing
+runpy.run_module("tagger.clean", run_name="__main__", alter_sys=True)
 """
 
 
 @pytest.mark.slow
 def test_an_import_that_is_killed_between_any_two_steps_to_the_disk_is_there_whole_or_not_at_all(
-    step: Step, answered: Path, data: list[str], tmp_path: Path
+    step: Step, answered: Path, data: list[str]
 ) -> None:
-    (tmp_path / "killer").mkdir()
-    (tmp_path / "killer" / "sitecustomize.py").write_text(KILLER)
-    path = os.pathsep.join([str(tmp_path / "killer"), str(CONF.parent), os.environ.get("PYTHONPATH", "")])
     words = ["step=import", *data, f"from={answered}", "annotator=ann"]
     before, told = CatalogStore(STORE).fingerprint, []
     for number in range(1, 9):
-        run = command(*words, PYTHONPATH=path, KILLED_AT=str(number))
+        environment = os.environ | {"KILLED_AT": str(number)}
+        run = commands.run([sys.executable, "-c", KILLED, *words], env=environment, capture_output=True, text=True)
         if run.returncode != -9:
             break
         verdicts = len(said_by_people(CatalogStore(STORE)))
@@ -201,20 +195,6 @@ def test_an_import_that_is_killed_between_any_two_steps_to_the_disk_is_there_who
     assert len(said_by_people(CatalogStore(STORE))) == 8, "typed again it does what is missing, and nothing twice"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a quarter of a megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("may not mount a file system to fill")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 @pytest.mark.slow
 def test_an_import_onto_a_full_disk_or_beside_another_changes_nothing_and_says_so(
     step: Step, answered: Path, data: list[str], small_disk: Path
@@ -223,17 +203,18 @@ def test_an_import_onto_a_full_disk_or_beside_another_changes_nothing_and_says_s
     store = CatalogStore(shutil.copytree(STORE, small_disk / "catalog"))
     with (small_disk / "filling").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         while True:
-            file.write(bytes(4096))
+            file.write(bytes(65536))
     before = store.fingerprint
     run = command(*words)
     assert run.returncode == 1
-    assert "cannot be written: No space left on device; the catalog is as it was" in run.stderr
+    assert "cannot be written: the disk is full; make room, or name a place on another disk" in run.stderr
+    assert "; the catalog is as it was" in run.stderr
     (small_disk / "filling").unlink()
     assert CatalogStore(store.folder).fingerprint == before
     with store.locked():
         run = command(*words)
     assert run.returncode == 1
-    assert "another process is writing to this catalog; wait until it is done" in run.stderr
+    assert f"{store.folder}: another process is writing there (process {os.getpid()} on" in run.stderr
     assert CatalogStore(store.folder).fingerprint == before
     assert command(*words).returncode == 0
     assert len(said_by_people(CatalogStore(store.folder))) == 8

@@ -1,5 +1,6 @@
 """Sources become one catalog: what is new, what is the same photo, who says what, and which fold."""
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from PIL import Image
 from tagger.data.assembly import Assembly, assemble
 from tagger.data.catalog import TEST_FOLD, CatalogStore
 from tagger.data.catalog.prepared import view
+from tagger.data.catalog.store import TABLES
 from tagger.data.inspection import inspect
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.plan import plan_photo
@@ -194,6 +196,57 @@ def test_preparing_again_adds_nothing(store: CatalogStore, draw: Callable[..., s
     assert (again.reports["voc"].new, again.reports["voc"].added) == (0, 0)
 
 
+def test_a_file_that_was_changed_is_another_photo_and_the_earlier_one_has_no_file(
+    store: CatalogStore, draw: Callable[..., str]
+) -> None:
+    root = draw("voc", "1.jpg", seed=1)
+    draw("voc", "2.jpg", seed=2)
+    voc = Said(root=root, photos={"1.jpg": ("dog",), "2.jpg": ()})
+    assert prepare(store, voc=voc).changed == []
+    draw("voc", "1.jpg", seed=3)
+    assert plan(store, voc=voc).changed == ["voc/1.jpg"]
+    prepare(store, voc=voc)
+    roots = {"voc": root}
+    seen = view(store, TAXONOMY, roots=roots, complete=True)
+    ids = dict(zip(*(seen.photos[name].to_pylist() for name in ("path", "photo_id")), strict=True))
+    assert ids == {path: hashlib.sha256((Path(root) / path).read_bytes()).hexdigest()[:32] for path in voc.photos}
+    assert sorted(states(store)) == [[0, 0, 0, 0], [1, 1, 0, 0]]
+    again = prepare(store, voc=voc)
+    assert (again.changed, again.reports["voc"].new) == ([], 0)
+
+
+def test_a_file_that_became_a_copy_of_another_is_that_photo(store: CatalogStore, draw: Callable[..., str]) -> None:
+    root = draw("voc", "1.jpg", seed=1)
+    draw("voc", "2.jpg", seed=2)
+    voc = Said(root=root, photos={"1.jpg": ("dog",), "2.jpg": ()})
+    prepare(store, voc=voc)
+    (Path(root) / "1.jpg").write_bytes((Path(root) / "2.jpg").read_bytes())
+    assert prepare(store, voc=voc).changed == ["voc/1.jpg"]
+    assert len(states(store)) == 1
+
+
+def test_what_people_said_goes_on_to_a_file_whose_picture_is_the_same(
+    store: CatalogStore, draw: Callable[..., str]
+) -> None:
+    root = draw("voc", "1.jpg", seed=1)
+    voc = Said(root=root, photos={"1.jpg": ()})
+    prepare(store, voc=voc)
+    verdict = {"photo": [0], "label": ["sky"], "value": [1], "origin": ["human"], "annotator": ["ann"]}
+    names = ["photo", "label", "value", "origin", "annotator"]
+    with store.locked():
+        schema = pa.schema([TABLES["annotations"].field(name) for name in names])
+        store.append({"verdicts": {"annotations": pa.table(verdict, schema=schema)}})
+    # As if keywords had been written into it: other bytes, the same picture.
+    draw("voc", "1.jpg", seed=1, quality=94)
+    fold = store.table("photos")["fold"].to_pylist()
+    assert prepare(store, voc=voc).changed == ["voc/1.jpg"]
+    assert states(store) == [[0, 0, 0, 1]]
+    assert store.table("photos")["fold"].to_pylist() == fold * 2
+    draw("voc", "1.jpg", seed=9)
+    prepare(store, voc=voc)
+    assert states(store) == [[0, 0, 0, 0]], "nobody has looked at this one"
+
+
 def test_a_source_that_changes_its_mind_is_heard_and_what_it_said_is_kept(
     store: CatalogStore, draw: Callable[..., str]
 ) -> None:
@@ -312,9 +365,13 @@ def test_what_cannot_be_read_or_leaves_its_root_is_counted_and_named(
     (Path(root) / "2.jpg").write_bytes(b"no photo")
     photos = dict.fromkeys(["1.jpg", "2.jpg", "3.jpg", "../secret.jpg"], ("dog",))
     skipped = prepare(store, voc=Said(root=root, photos=photos)).reports["voc"].skipped
-    assert skipped.counts["photo cannot be read"] == 2
-    assert skipped.counts["path leaves the source's root"] == 1
-    assert skipped.examples["photo cannot be read"] == [f"{root}/2.jpg: not an image", f"{root}/3.jpg: missing"]
+    assert {reason: skipped.counts[reason] for reason in skipped.lost} == {
+        "not an image": 1,
+        "missing": 1,
+        "path leaves the source's root": 1,
+    }
+    assert skipped.examples["not an image"] == [f"{root}/2.jpg"]
+    assert (skipped.photos, skipped.of) == (3, 4)
     assert states(store) == [[1, 1, 0, 0]]
 
 
@@ -329,7 +386,9 @@ def test_a_rotation_that_is_not_applied_is_named(store: CatalogStore, draw: Call
     root = draw("a", "1.jpg", seed=1)
     draw("a", "2.jpg", seed=2)
     skipped = prepare(store, own=Turned(root=root, photos={"1.jpg": ("dog",), "2.jpg": ()})).reports["own"].skipped
-    assert dict(skipped.counts) == {"rotation, which only a photo's own EXIF applies": 1}
+    assert dict(skipped.counts) == {
+        "rotation that its file does not know (EXIF), so that the photo is seen as it lies": 1
+    }
 
 
 def test_silence_weighs_what_the_photos_sources_say_and_the_least_of_several(

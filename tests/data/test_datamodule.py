@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from tagger.data.datamodule import BadPhotosError, PhotoData
+from tagger.data.datamodule import Augment, BadPhotosError, PhotoData
+from tagger.data.loader import Position
 from tagger.data.replication import Replication
 from tagger.data.sources.listing import Listing
 from tagger.errors import UserError
@@ -28,8 +29,8 @@ def rows(batches: object) -> list[int]:
 
 def train_batches(data: PhotoData) -> object:
     """Return the training loader as Lightning asks for it, in one process that has not trained yet."""
-    progress = SimpleNamespace(current=SimpleNamespace(processed=0))
-    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    progress = SimpleNamespace(current=SimpleNamespace(started=0, processed=0))
+    loop = SimpleNamespace(epoch_progress=progress, epoch_loop=SimpleNamespace(batch_progress=progress))
     data.trainer = SimpleNamespace(fit_loop=loop, global_rank=0, world_size=1)  # type: ignore[assignment]
     return data.train_dataloader()
 
@@ -101,6 +102,12 @@ def test_a_setting_that_does_not_exist_is_refused(colours, photo_data: Make, set
         photo_data(colours(4), **settings)
 
 
+@pytest.mark.parametrize("source", [Augment(), None, "folder"])
+def test_what_reads_no_photos_is_no_source(colours, photo_data: Make, source: object):
+    with pytest.raises(UserError, match=r"data\.source is a \w+, which reads no photos; name a class"):
+        photo_data(colours(4), source=source)
+
+
 @pytest.mark.parametrize(
     ("photos", "settings", "message"),
     [
@@ -158,6 +165,30 @@ def test_a_data_set_without_bad_photos_does_not_stop(colours: Callable[..., Path
     data = photo_data(colours(8), bad_photos="stop")
     assert len(data.catalog) == 8
     assert data.rejected == []
+
+
+@pytest.mark.parametrize("linked", ["images", "photos"])
+def test_links_to_another_disk_are_followed_by_who_says_that_they_are_theirs(
+    colours: Callable[..., Path], photo_data: Make, tmp_path: Path, linked: str
+):
+    root, disk = colours(4), tmp_path / "disk"
+    images = root / "colours" / "images"
+    if linked == "images":
+        # As people do.
+        images.rename(disk)
+        images.symlink_to(disk)
+    else:
+        # As DVC and git-annex do.
+        disk.mkdir()
+        for number, photo in enumerate(list(images.iterdir())):
+            photo.rename(disk / f"{number}.blob")
+            photo.symlink_to(disk / f"{number}.blob")
+    way_out = rf"leaves the folder {root}/colours by a link to {disk}.*; if that is yours, data\.follow_links=true"
+    with pytest.raises(BadPhotosError, match=way_out):
+        _ = photo_data(root).catalog
+    assert len(photo_data(root, follow_links=True).catalog) == 4
+    with pytest.raises(BadPhotosError, match=way_out):
+        _ = photo_data(root).catalog
 
 
 def test_photos_larger_than_allowed_are_bad(colours: Callable[..., Path], photo_data: Make):
@@ -241,6 +272,7 @@ def test_an_evaluation_photo_is_the_same_every_time_and_a_training_photo_is_not(
     images = {}
     for epoch in range(2):
         loader.draws.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.position = lambda epoch=epoch: Position(epoch, 0)  # type: ignore[attr-defined]
         for batch in loader:  # type: ignore[attr-defined]
             images |= {(epoch, row): image for row, image in zip(batch.rows.tolist(), batch.inputs, strict=True)}
     row = data.train_rows[0].item()

@@ -15,9 +15,11 @@ from tagger.data.duplicates import (
     BYTES,
     CLOSE,
     CROWD,
+    EARLIER_BYTES,
     SAME,
     WINDOW,
     Distance,
+    as_rows,
     duplicates,
     fingerprint,
     groups,
@@ -34,7 +36,10 @@ KEPT = (
 
 
 def prints_at_random(photos: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (photos, BYTES), dtype=np.uint8)
+    prints = np.random.default_rng(seed).integers(0, 256, (photos, BYTES), dtype=np.uint8)
+    # Without thumbnails, by which edited copies are found: those have tests of their own.
+    prints[:, EARLIER_BYTES:] = 0
+    return prints
 
 
 def flipped(print_: np.ndarray, *, coarse: int = 0, fine: int = 0, colour: int = 0, seed: int = 0) -> np.ndarray:
@@ -56,7 +61,7 @@ def near_by_definition(prints: np.ndarray, distance: Distance) -> set[tuple[int,
     for part, limit in ((bits[:, :64], distance.coarse), (bits[:, 64:], distance.fine)):
         # Bits that are set here or there, less those that are set in both.
         near &= part.sum(axis=1)[:, None] + part.sum(axis=1) - 2 * part @ part.T <= limit
-    colours = prints[:, 40:].astype(int)
+    colours = prints[:, 40:EARLIER_BYTES].astype(int)
     return {
         (first, second)
         for first, second in np.argwhere(near).tolist()
@@ -116,7 +121,7 @@ def test_fingerprints_that_were_kept_fit_those_made_now():
     columns, rows = np.meshgrid(np.arange(96), np.arange(64))
     pixels = np.stack([columns * rows % 251, columns**2 // 40 % 256, (3 * rows + columns) % 256], axis=2)
     now = np.frombuffer(fingerprint(Image.fromarray(pixels.astype(np.uint8))), dtype=np.uint8)
-    kept = np.frombuffer(bytes.fromhex(KEPT), dtype=np.uint8)
+    (kept,) = as_rows([bytes.fromhex(KEPT)])
     assert within(np.stack([kept, now]), np.array([[0, 1]]), distance=Distance(coarse=2, fine=4, colour=1.0)).all()
 
 
@@ -211,7 +216,7 @@ def test_no_photo_and_one_photo_have_no_pairs():
 
 @pytest.mark.parametrize("prints", [np.zeros((3, 8), np.uint8), np.zeros((3, BYTES), np.int64), np.zeros(88, np.uint8)])
 def test_what_is_no_fingerprint_is_refused(prints):
-    with pytest.raises(ValueError, match=r"must be uint8 \(photos, 88\), got"):
+    with pytest.raises(ValueError, match=r"must be uint8 \(photos, 344\), got"):
         near_pairs(prints, distance=SAME)
 
 
@@ -360,7 +365,8 @@ def test_of_9000_real_photos_none_are_the_same_and_few_are_alike(real_photos):
     tiger = found.alike[names == "108015"]
     assert names[found.alike == tiger].tolist() == ["108015", "108041"]
     assert np.bincount(found.alike[found.alike != ALONE]).max() == 3
-    assert (found.alike != ALONE).sum() == 19
+    # Twelve groups; looked at: eleven show one scene, and two are aeroplanes in the same sky.
+    assert (found.alike != ALONE).sum() == 25
 
 
 @pytest.mark.slow

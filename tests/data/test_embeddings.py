@@ -114,6 +114,33 @@ def test_training_on_cached_features_shares_them(
     np.testing.assert_array_equal(plain[:], found[:])
 
 
+def test_an_edited_file_does_not_speak_for_the_photo_that_it_was(
+    photos: list[Path], embed: Callable[..., Embeddings], tmp_path: Path
+):
+    ids = [hashlib.sha256(path.read_bytes()).hexdigest() for path in photos[:3]]
+    (true := tmp_path / "true.png").write_bytes(photos[0].read_bytes())
+    photos[0].write_bytes(photos[39].read_bytes())
+    shared: dict[str, Any] = {"cache": tmp_path, "workers": 0, "device": torch.device("cpu")}
+    with pytest.warns(
+        UserWarning, match=r"1 photo is not what was noted, for instance .*00\.png: the files were changed"
+    ):
+        found = embedded(MeanColour(), ids, lambda row: str(photos[row]), PLAIN, **shared)
+    np.testing.assert_allclose(found[:], grey(39, 1, 2), atol=2e-3)
+    backbone = MeanColour()
+    np.testing.assert_allclose(embed([true, photos[39]], backbone)[:], grey(0, 39), atol=2e-3)
+    assert backbone.saw == [1], "what was edited is known as what it became"
+
+
+def test_of_two_files_of_one_content_of_which_one_is_edited_each_is_what_it_is(photos: list[Path], tmp_path: Path):
+    photos[1].write_bytes(photos[0].read_bytes())
+    ids = [hashlib.sha256(path.read_bytes()).hexdigest() for path in photos[:2]]
+    photos[0].write_bytes(photos[30].read_bytes())
+    shared: dict[str, Any] = {"cache": tmp_path, "workers": 0, "device": torch.device("cpu")}
+    with pytest.warns(UserWarning, match="1 photo is not what was noted"):
+        found = embedded(MeanColour(), ids, lambda row: str(photos[row]), PLAIN, **shared)
+    np.testing.assert_allclose(found[:], grey(30, 0), atol=2e-3)
+
+
 def test_another_transform_or_backbone_has_its_own(photos: list[Path], embed: Callable[..., Embeddings]):
     backbone = MeanColour()
     embed(photos[:3], backbone)

@@ -135,9 +135,14 @@ def test_a_photo_with_other_content_under_the_same_name_has_another_file(
     after = photo_data(root).catalog.photos["photo_id"].to_pylist()
     assert before != after
     assert after[0] == after[1] == hashlib.sha256(green.read_bytes()).hexdigest()
-    for data in (catalog, photo_data(root).catalog):
-        cached_views(Backbone(), data, PLAIN, [AUGMENTED], cache=tmp_path, workers=0, device=torch.device("cpu"))
-    assert len(arrays(tmp_path)) == 2
+    now = photo_data(root).catalog
+    shared: dict[str, Any] = {"cache": tmp_path, "workers": 0, "device": torch.device("cpu")}
+    # Who still believes in the old content computes what the file is now, and keeps it as that.
+    with pytest.warns(UserWarning, match=r"1 photo is not what was noted, for instance .*000\.png"):
+        believed = cached_views(Backbone(), catalog, PLAIN, [AUGMENTED], **shared)
+    (path,) = arrays(tmp_path)
+    np.testing.assert_array_equal(cached_views(Backbone(), now, PLAIN, [AUGMENTED], **shared)[1], believed[1])
+    assert arrays(tmp_path) == [path]
 
 
 def test_a_drifted_batch_norm_is_another_backbone(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
@@ -191,15 +196,6 @@ def test_what_a_killed_process_left_beside_is_not_taken_for_features(
     _, second = views(Backbone(), PLAIN, AUGMENTED)
     assert (first == second).all()
     assert path.read_bytes() == whole
-
-
-def test_what_a_killed_writer_left_of_this_array_is_removed(tmp_path: Path, views: Callable[..., list[np.ndarray]]):
-    views(Backbone(), PLAIN, AUGMENTED)
-    (path,) = arrays(tmp_path)
-    path.rename(half := path.with_name(f".{path.name}.killed"))
-    (other := path.with_name(".another.npy.killed")).touch()
-    views(Backbone(), PLAIN, AUGMENTED)
-    assert path.exists() and other.exists() and not half.exists()
 
 
 @pytest.mark.parametrize("left", [0, 50, -10])

@@ -111,6 +111,16 @@ def test_exactly_the_bad_photos_are_found(root, tmp_path, monkeypatch, workers):
     assert all((row["sha256"] is None) == (row["path"] in bad) for row in table.to_pylist())
 
 
+def test_followed_links_lead_out_of_the_folder_and_paths_still_do_not(root, tmp_path):
+    (tmp_path / "images").mkdir()
+    make_photos(tmp_path, 2)
+    (root / "disk").symlink_to(tmp_path / "images")
+    linked = [f"disk/{photo.name}" for photo in (tmp_path / "images").iterdir()]
+    leaving = ["../images/a.jpg", "disk/../../a.jpg", str(tmp_path / linked[0])]
+    errors = inspect(pa.array([*linked, *leaving]), root, follow_links=True)["error"].to_pylist()
+    assert errors == [None, None, *(f"{root / path}: leaves the folder {root}" for path in leaving)]
+
+
 def test_a_photo_above_the_limit_is_bad_and_good_again_under_a_higher_one(root, tmp_path):
     paths = make_photos(root, 1)
     for limit, good in [(768, True), (767, False), (768, True)]:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tagger.data.taxonomy import read_taxonomy
 Colours = Callable[..., Path]
 
 
-def read(root: Path, unlisted: str = "unknown", **settings: str):
+def read(root: Path, unlisted: str = "unknown", **settings: Any):
     taxonomy = read_taxonomy(str(root / "colours.yaml"))
     return Listing(folder="colours", unlisted=unlisted, **settings).read(str(root), taxonomy)  # type: ignore[arg-type]
 
@@ -43,7 +44,7 @@ def test_a_byte_order_mark_windows_line_ends_and_quoted_commas_are_read(colours:
     [
         (
             "image,labels\n000.png,rad\n",
-            r"labels.csv, line 2, column labels: label 'rad' is not in .*did you mean 'red'",
+            r"labels.csv, line 2: label 'rad' is not in .*did you mean 'red'",
         ),
         ("image,labels\n000.png,red\n000.png,red\n", r"line 3, column image: photo '000.png' is listed twice"),
         ("image,labels\n../000.png,red\n", r"line 2, column image: '../000.png' leaves the folder"),
@@ -61,6 +62,45 @@ def test_a_bad_row_is_refused_with_file_line_and_column(colours: Colours, text: 
     rewrite(root, text)
     with pytest.raises(SourceError, match=message):
         read(root)
+
+
+def test_all_unknown_names_are_listed_at_once_with_their_lines_and_what_they_may_be(colours: Colours) -> None:
+    root = colours(4)
+    rewrite(root, 'image,labels,absent\n000.png,rad,\n001.png,"Red|red, green",\n002.png,grey,zzz\n')
+    with pytest.raises(SourceError) as error:
+        read(root)
+    message = str(error.value).replace(f"{root}/", "")
+    assert message.splitlines() == [
+        "colours: 3 names are no labels",
+        "  colours/labels.csv, line 2: label 'rad' is not in the taxonomy 'colours'; did you mean 'red'?",
+        "  colours/labels.csv, line 3: label 'red, green' is not in the taxonomy 'colours'; "
+        "'red' and 'green' with ',' between them? then set separator=',' for this source",
+        "  colours/labels.csv, line 4: label 'zzz' is not in the taxonomy 'colours'",
+    ]
+
+
+def test_what_was_looked_for_may_be_less_than_the_label_system(colours: Colours) -> None:
+    root = colours(4)
+    rewrite(root, "image,labels\n000.png,Red\n001.png,\n")
+    states = read(root, "absent", looked_for=["red", "Blue"]).states.toarray().tolist()
+    assert states == [[PRESENT, UNKNOWN, ABSENT, UNKNOWN], [ABSENT, UNKNOWN, ABSENT, UNKNOWN]]
+    for looked_for, message in ((["rad"], "looked_for: label 'rad' is not in"), ([False], "each in quotes")):
+        with pytest.raises(SourceError, match=message):
+            read(root, "absent", looked_for=looked_for)
+    with pytest.raises(SourceError, match="set unlisted=absent too"):
+        read(root, looked_for=["red"])
+
+
+def test_in_folders_the_names_of_the_folders_were_looked_for(colours: Colours) -> None:
+    root = colours(4)
+    for name in ("red", "Blue"):
+        (root / "colours" / name).mkdir()
+        (root / "colours" / name / "1.png").touch()
+    (root / "colours" / "green").mkdir()
+    for photo in (root / "colours" / "images").iterdir():
+        photo.unlink()
+    states = read(root, "absent", layout="folders").states.toarray().tolist()
+    assert states == [[ABSENT, UNKNOWN, PRESENT, UNKNOWN], [PRESENT, UNKNOWN, ABSENT, UNKNOWN]]
 
 
 def test_a_file_in_another_encoding_is_refused(colours: Colours) -> None:

@@ -11,7 +11,7 @@ from tagger.data.assembly import assemble
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.one_source import from_catalog
 from tagger.data.catalog.prepared import Prepared
-from tagger.data.datamodule import PhotoData
+from tagger.data.datamodule import BadPhotosError, PhotoData
 from tagger.data.inspection import inspect
 from tagger.data.sources.drawn import DrawnAlbum
 from tagger.data.sources.listing import Listing
@@ -106,3 +106,45 @@ def test_a_source_that_is_a_catalog_already_is_read_from_the_folder_given():
 def test_a_source_that_nobody_can_write_down_is_refused():
     with pytest.raises(SourceError, match=r"data\.source: object can be trained on and not prepared"):
         from_catalog(object(), "catalogs/x", root=None, unknown="ignore")
+
+
+def test_a_source_whose_name_yaml_took_for_something_else_is_refused():
+    with pytest.raises(SourceError, match=r"data\.source\.sources: YAML takes .* for False: put it in quotes"):
+        Prepared(folder="catalogs/x", sources={False: LISTING})  # type: ignore[dict-item]
+
+
+def _gone(photo: Path) -> None:
+    photo.unlink()
+
+
+def _broken(photo: Path) -> None:
+    photo.write_bytes(photo.read_bytes()[:40])
+
+
+def _a_folder(photo: Path) -> None:
+    photo.unlink()
+    photo.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [_gone, _broken, _a_folder])
+def test_a_photo_that_is_spoilt_after_prepare_is_left_out_and_named(
+    spoil: Callable[[Path], None],
+    colours: Callable[..., Path],
+    photo_data: Make,
+    tmp_path: Path,
+):
+    root, folder = colours(40), str(tmp_path / "catalog")
+    taxonomy = photo_data(root).taxonomy
+    prepare(from_catalog(LISTING, folder, root=str(root), unknown="ignore"), taxonomy)
+    before = photo_data(root, catalog=folder)
+    photo, folds = before.catalog.place(3), np.delete(before.folds, 3)
+    spoil(Path(photo))
+    data = photo_data(root, catalog=folder)
+    assert len(data.catalog) == len(before.catalog) - 1
+    assert [path for path, _ in data.rejected] == [photo]
+    (line,) = data.left_out.lines()
+    assert line.startswith(f"1 of {len(before.catalog)} photos left out: ") and photo in line
+    # The others stay where they were.
+    assert data.folds.tolist() == folds.tolist()
+    with pytest.raises(BadPhotosError, match=r"Repair or remove them, or set data\.bad_photos=skip"):
+        _ = photo_data(root, catalog=folder, bad_photos="stop").catalog

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import PIL
@@ -74,6 +75,23 @@ def png_header(width: int, height: int) -> bytes:
 
 def distance(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, dtype=float) - np.asarray(other, dtype=float)).mean())
+
+
+def tiff(values: np.ndarray, *, bits: int, kind: int = 1, photometric: int = 1, width: int | None = None) -> io.BytesIO:
+    """An uncompressed grey TIFF; ``kind`` is its sample format: 1 unsigned, 2 signed, 3 float."""
+    content = values.tobytes()
+    tags = [(256, width or values.shape[1]), (257, len(values)), (258, bits), (259, 1), (262, photometric), (273, 8)]
+    tags += [(277, 1), (278, len(values)), (279, len(content)), (339, kind)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return io.BytesIO(b"II*\0" + struct.pack("<I", 8 + len(content)) + content + directory)
+
+
+def packed_12_bits(values: np.ndarray) -> np.ndarray:
+    """Two values in three bytes."""
+    even, odd = values[:, ::2], values[:, 1::2]
+    packed = np.stack([even >> 4, ((even & 15) << 4) | (odd >> 8), odd & 255], axis=-1)
+    return packed.reshape(len(values), -1).astype(np.uint8)
 
 
 # Modes
@@ -164,6 +182,40 @@ def test_every_mode_becomes_rgb_of_the_right_colour(mode):
     picture = read(make())
     assert picture.mode == "RGB"
     assert np.abs(np.subtract(middle(picture), colour)).max() <= 2
+
+
+RAMP = np.linspace(0, 1, 64)[None].repeat(8, axis=0)
+"""From black to white."""
+
+DEEP = {
+    "16 bits, all of them": lambda: tiff((RAMP * 65535).astype("<u2"), bits=16),
+    "16 bits, signed": lambda: tiff((RAMP * 32767).astype("<i2"), bits=16, kind=2),
+    "16 bits, white is 0": lambda: tiff(((1 - RAMP) * 65535).astype("<u2"), bits=16, photometric=0),
+    "12 bits in 16": lambda: tiff((RAMP * 4095).astype("<u2"), bits=16),
+    "12 bits in a PNG of 16": lambda: saved(Image.fromarray((RAMP * 4095).astype(np.uint16))),
+    "12 bits, packed": lambda: tiff(packed_12_bits((RAMP * 4095).astype(np.uint16)), bits=12, width=64),
+    "12 bits in a PGM": lambda: io.BytesIO(b"P5 64 8 4095\n" + (RAMP * 4095).astype(">u2").tobytes()),
+    "16 bits in 32": lambda: tiff((RAMP * 65535).astype("<u4"), bits=32),
+    "32 bits, all of them": lambda: tiff((RAMP * (2**32 - 1)).astype("<u4"), bits=32),
+    "32 bits, signed": lambda: tiff((RAMP * (2**31 - 1)).astype("<i4"), bits=32, kind=2),
+    "floats to 1": lambda: tiff(RAMP.astype("<f4"), bits=32, kind=3),
+    "floats to 1, white is 0": lambda: tiff((1 - RAMP).astype("<f4"), bits=32, kind=3, photometric=0),
+    "floats to 4,095": lambda: tiff((RAMP * 4095).astype("<f4"), bits=32, kind=3),
+    "floats to 65,535": lambda: tiff((RAMP * 65535).astype("<f4"), bits=32, kind=3),
+    "floats to a million": lambda: tiff((RAMP * 1e6).astype("<f4"), bits=32, kind=3),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_a_deep_grey_keeps_its_range(kind):
+    grey = np.asarray(read(DEEP[kind]()))[4, :, 0].astype(int)
+    assert np.abs(grey - RAMP[0] * 255).max() <= 1
+
+
+def test_highlights_above_white_and_a_dark_photo_of_16_bits_do_not_move_the_range():
+    highlights = np.where(RAMP > 0.9, 6.0, RAMP)
+    assert np.asarray(read(tiff(highlights.astype("<f4"), bits=32, kind=3)))[4, 32, 0] == round(RAMP[0, 32] * 255)
+    assert np.asarray(read(tiff((RAMP * 9000).astype("<u2"), bits=16))).max() == 35
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP", "MPO"])
@@ -298,12 +350,53 @@ def test_a_truncated_photo_is_bad(kind, share):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("missing", [1, 2, 3, 10, 100, 1000])
+@pytest.mark.parametrize("missing", [3, 4, 10, 100, 1000])
 @pytest.mark.parametrize("at_least", [None, (1, 1)])
 def test_a_jpeg_that_lacks_its_last_bytes_is_truncated_at_any_scale(progressive, missing, at_least):
     data = saved(landscape(), "JPEG", progressive=progressive).getvalue()
     with open_photo(io.BytesIO(data[:-missing])) as photo, pytest.raises(BadPhoto, match="photo: truncated"):
         decode(photo, at_least=at_least)
+
+
+@pytest.mark.parametrize("settings", [{}, {"progressive": True}, {"quality": 30, "subsampling": 0}])
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("at_least", [None, (1, 1)])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_read(settings, missing, at_least):
+    data = saved(landscape(), "JPEG", **settings).getvalue()
+    with open_photo(io.BytesIO(data)) as whole, open_photo(io.BytesIO(data[:-missing])) as photo:
+        assert decode(photo, at_least=at_least).tobytes() == decode(whole, at_least=at_least).tobytes()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: saved(landscape().convert("L"), "JPEG"),
+        lambda: saved(landscape().convert("CMYK"), "JPEG"),
+        lambda: oriented(6),
+        lambda: saved(landscape(), "MPO"),
+    ],
+    ids=["grey", "CMYK", "turned", "MPO"],
+)
+def test_other_jpegs_without_their_end_marker_are_read_too(make, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(make().getvalue()[:-2])
+    assert read(tmp_path / "a.jpg").tobytes() == read(make()).tobytes()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(
+            lambda: saved(Image.new("RGB", (8, 8), RED).convert("YCbCr"), "TIFF"),
+            marks=pytest.mark.skipif(int(PIL.__version__.split(".")[0]) >= 13, reason="Pillow 13 reads it"),
+        ),
+        lambda: tiff(RAMP.astype("<f8"), bits=64, kind=3),
+        lambda: tiff(RAMP.astype("<f2"), bits=16, kind=3),
+    ],
+    ids=["raw YCbCr", "floats of 64 bits", "floats of 16 bits"],
+)
+def test_a_tiff_that_is_whole_and_cannot_be_read_is_not_called_truncated(make):
+    with pytest.raises(BadPhoto, match="photo: a kind of TIFF that cannot be read; save it as RGB"):
+        read(make())
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
@@ -420,3 +513,19 @@ def test_real_photos_are_read(real_photos):
     assert photos
     for photo in photos:
         assert read(photo).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        ("00.JPG", "00.jpg", "00.jpg: missing; 00.JPG is there"),
+        ("CAFE\u0301.jpg", "caf\xe9.jpg", "caf\xe9.jpg: missing; CAFE\u0301.jpg is there"),
+        ("cafe\u0301.jpg", "caf\xe9.jpg", "another normal form of Unicode is there: 'cafe\\u0301.jpg'"),
+        ("other.jpg", "00.jpg", "00.jpg: missing"),
+    ],
+)
+def test_a_missing_photo_says_which_file_has_nearly_its_name(tmp_path: Path, there: str, asked: str, said: str) -> None:
+    (tmp_path / there).write_bytes(b"x")
+    with pytest.raises(BadPhoto) as caught:
+        open_photo(tmp_path / asked)
+    assert str(caught.value).endswith(said)

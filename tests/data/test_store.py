@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tagger.data.catalog.reading import visible
 from tagger.data.catalog.store import SCHEMA_VERSION, TABLES, CatalogError, CatalogStore
+from tagger.errors import UserError
 
 
 def photos(*ids: str) -> pa.Table:
@@ -95,7 +97,7 @@ def test_the_fingerprint_changes_with_every_change(store: CatalogStore) -> None:
 
 WRITER = """
 import sys, pyarrow as pa
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from pathlib import Path
 from test_store import annotations, photos
 from tagger.data.catalog.store import CatalogStore
@@ -111,8 +113,10 @@ def writer(store: CatalogStore) -> Callable[..., None]:
     """Start a process that locks the catalog and does something, and kill it after a while."""
 
     def start(action: str, wait: float, meanwhile: Callable[[], None] = lambda: None) -> None:
-        script = WRITER.format(tests=str(Path(__file__).parent), folder=str(store.folder), action=action)
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        script = WRITER.format(
+            tests=[str(folder) for folder in Path(__file__).parents[:2]], folder=str(store.folder), action=action
+        )
+        with commands.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "locked\n"
             meanwhile()
@@ -145,15 +149,22 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_the_catalog_whole(
     assert labels(store)[-1] == "last"
 
 
-@pytest.mark.slow
-def test_a_second_writer_is_told_that_there_is_a_first(store: CatalogStore, writer: Callable[..., None]) -> None:
-    def refused() -> None:
-        with pytest.raises(CatalogError, match="another process is writing to this catalog"), store.locked():
-            pass
+def test_a_second_writer_is_told_who_the_first_is_and_a_killed_one_holds_nobody_up(
+    store: CatalogStore, in_child: Callable[..., int]
+) -> None:
+    who = rf"process {os.getpid()} on .* since .*: python "
+    with store.locked(), pytest.raises(UserError, match=who) as refused, store.locked():
+        pass
+    assert str(refused.value).startswith(f"{store.folder}: another process is writing there (")
 
-    writer("import time; time.sleep(60)", 0, meanwhile=refused)
+    def killed() -> None:
+        with store.locked():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(killed) == -signal.SIGKILL
     with store.locked():
         pass
+    assert not list(store.folder.glob(".lock"))
 
 
 def test_a_full_disk_leaves_the_catalog_as_it_was(store: CatalogStore, monkeypatch: pytest.MonkeyPatch) -> None:

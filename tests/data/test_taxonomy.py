@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagger.data.taxonomy import FOLDER, Label, Taxonomy, TaxonomyError, read_taxonomy
+from tagger.data.taxonomy import FOLDER, Label, Taxonomy, TaxonomyError, parse_taxonomy, read_taxonomy
 
 
 def write(folder: Path, text: str) -> str:
@@ -60,6 +60,14 @@ def test_a_name_may_stand_for_two_labels_if_the_file_says_so(tmp_path: Path) -> 
 def test_a_name_may_stand_for_nothing_with_a_reason(tmp_path: Path) -> None:
     text = "labels: [tree]\nleft_out:\n  corel5k:\n    - {reason: no thing, names: [close-up, detail]}\n"
     assert read_taxonomy(write(tmp_path, text)).left_out == {"corel5k": {"close-up": "no thing", "detail": "no thing"}}
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".yaml"])
+def test_a_name_longer_than_that_of_any_file_is_not_found(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"extends: {name}\nlabels: [a]\n")
+    for asked in (name, str(tmp_path / "mine.yaml")):
+        with pytest.raises(TaxonomyError, match="no taxonomy 'xxx"):
+            read_taxonomy(asked)
 
 
 def test_the_groups_are_the_labels_that_only_others_belong_to(tmp_path: Path) -> None:
@@ -140,7 +148,7 @@ lables: []
         "  line 7: label 'oak': unknown key 'impliez'",
         "  line 7: name 'forest' is claimed by 2 labels",
         "  line 8: expected a mapping with an 'id', got {'names': {'en': 'nothing'}}",
-        "  line 9: expected a mapping with an 'id', got {'id': False, 'parents': [False]}",
+        "  line 9: label 'no': parents names 'off', which is no label",
         "  line 11: corel5k name 'ashes' is claimed by 'ash' and 'elm'; list it under shared.corel5k if that is meant",
         "  line 12: corel5k name 'ashes' is left out and claimed by 'ash'",
         "  line 16: unknown key 'lables'",
@@ -172,10 +180,50 @@ def test_a_key_that_is_written_twice_is_refused_and_not_overwritten(tmp_path: Pa
     assert "line 4: key 'implies' is written twice" in message
 
 
-def test_words_that_yaml_takes_for_something_else_are_named(tmp_path: Path) -> None:
-    assert "line 2: aliases: True is not a word; put it in quotes" in refused(
-        tmp_path, "labels:\n  - {id: tree, aliases: [on]}\n"
+@pytest.mark.parametrize(
+    "word", ["no", "on", "Yes", "2019", "1e3", "0x1F", "~", "null", "2019-08-01", "1_000", "12:30"]
+)
+def test_a_language_a_name_an_id_and_an_alias_are_what_was_typed(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"name: {word}\nlabels:\n  - {{id: {word}, names: {{en: dog, {word}: {word}}}, definition: {word}}}\n"
+        f"  - {{id: cat, parents: [{word}], aliases: ['a {word}'], sources: {{{word}: [{word}]}}}}\n"
+        f"shared: {{{word}: [{word}]}}\nleft_out: {{x: [{{reason: {word}, names: [y, {word}z]}}]}}\n"
     )
+    taxonomy = read_taxonomy(str(path))
+    assert taxonomy.name == word
+    assert taxonomy.labels[0] == Label(word, {"en": "dog", word: word}, definition=word)
+    assert (taxonomy.labels[1].parents, taxonomy.labels[1].sources) == ((word,), {word: (word,)})
+    assert taxonomy.left_out == {"x": {"y": word, f"{word}z": word}}
+
+
+scalars = st.sampled_from(["dog", "no", "2019", "~", "", "!!int x", "&a b", "*a", "<<", "'", "树", "true"])
+nodes = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        st.dictionaries(st.one_of(scalars, inner), inner, max_size=3).map(
+            lambda items: f"{{{', '.join(f'{key}: {value}' for key, value in items.items())}}}"
+        ),
+    ),
+    max_leaves=6,
+)
+KEYS = ("id", "names", "parents", "aliases", "sources", "exact", "definition", "closed")
+
+
+@given(
+    label=st.dictionaries(st.sampled_from(KEYS), nodes),
+    root=st.dictionaries(st.sampled_from(["name", "shared", "left_out"]), nodes),
+)
+def test_whatever_a_file_holds_it_is_read_or_its_mistakes_are_named(
+    label: dict[str, str], root: dict[str, str]
+) -> None:
+    stated = ", ".join(f"{key}: {value}" for key, value in label.items())
+    text = "".join(f"{key}: {value}\n" for key, value in root.items())
+    try:
+        parse_taxonomy(f"labels: [{{{stated}}}]\n{text}".encode(), Path("mine.yaml"))
+    except TaxonomyError as error:
+        assert "mine.yaml" in str(error)
 
 
 def test_broken_yaml_is_named_with_its_place(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Clusters: dense places are found, described by what unites them, and named by what sets them apart."""
 
+import csv
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from tagger.mining.clusters.naming import with_nearest, with_scored, with_words
 from tagger.mining.clusters.table import Members, clusters_table, read_photos, write_clusters, write_photos
 from tagger.mining.clusters.unnamed import is_unnamed
 from tagger.mining.pool import Pool
+from tagger.mining.steps.similar import Found, write_found
 from tagger.model.imagenet import Classifier, words
 
 HEAD, ID = "cluster,rank,photo,cosine,photo_id\n", "0123456789abcdef" * 2
@@ -168,6 +170,22 @@ def test_names_are_shown_plainly_in_table_and_terminal(tmp_path: Path):
     table = clusters_table([one, one, one], shown=1)
     assert table.caption == "the first 1 of 3"
     assert [str(next(iter(column.cells))) for column in table.columns[3:]] == ["[red]alp 0.50", "a\\nb 0.25"]
+
+
+def test_a_label_that_begins_like_a_formula_is_none_in_the_table(tmp_path: Path):
+    one = Cluster(1, np.array([0]), np.array([0.9]), words=(("=alp", 0.5),), nearest=(("@sea", 0.25),))
+    write_clusters(tmp_path / "clusters.csv", [one])
+    assert (tmp_path / "clusters.csv").read_text().splitlines()[1].endswith("'=alp 0.50,'@sea 0.25")
+
+
+@pytest.mark.parametrize("name", ["-lead.jpg", "+1.jpg", "@x.jpg", "=1+1.jpg"])
+def test_found_photos_keep_their_paths_in_tables(tmp_path: Path, name: str):
+    pool = Pool(pa.array([name.encode()], pa.binary()), pa.array([bytes(16)], KEY))
+    write_photos(tmp_path / "photos.csv", [Cluster(1, np.array([0]), np.array([0.5]))], pool)
+    write_found(tmp_path / "found.csv", pool, Found(np.array([0]), np.array([0.5]), np.array([]), np.array([])))
+    for table in ("photos.csv", "found.csv"):
+        with (tmp_path / table).open(newline="") as file:
+            assert [row["photo"] for row in csv.DictReader(file)] == [name]
 
 
 @pytest.mark.parametrize("name", ['a\'b "c" <img>.jpg', "new\nline.jpg", "carriage\rreturn.jpg", " a, b;\tc.jpg"])

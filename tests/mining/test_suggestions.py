@@ -115,3 +115,9 @@ def test_nothing_is_written_where_it_would_contradict_or_overwrite(labels: Path,
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1))
 def test_every_word_is_read_back_as_it_is(text: str):
     assert yaml.safe_load(f"[{as_word(text)}]") == [text]
+
+
+def test_labels_in_what_is_left_are_what_was_typed(tmp_path: Path):
+    path = tmp_path / "left.yaml"
+    path.write_text("relations:\n  - {label: no, implies: 2019}\n  - {label: on, parents: ~}\n")
+    assert read_suggestions(path) == [Addition("no", "implies", "2019"), Addition("on", "parents", "~")]

@@ -14,6 +14,7 @@ from tagger.studies.lock import alone
 from tagger.studies.standing import finished_runs, standing, unfinished
 from tagger.studies.study import Study, study_of
 from tagger.studies.unfinished import Unfinished
+from tagger.tracking.run_folder import RunFolder
 
 VERSIONS = {"v1.0": ["+experiment=baseline"], "v2.0": ["+experiment=resampling"]}
 
@@ -96,6 +97,19 @@ def test_the_newest_finished_run_counts_and_a_cut_one_beside_it_does_not(tmp_pat
         settings = job.settings()
     assert job.finished_run(settings) == newest
     assert job.open_run(settings) == cut
+
+
+def test_a_run_that_its_logger_lacks_is_compared_and_not_done(tmp_path: Path, leave) -> None:
+    job = jobs_of(study(), tmp_path)[0]
+    run = RunFolder(leave(job), resumed=False)
+    with composing():
+        settings = job.settings()
+    for delivered in (False, True):
+        run.remember(delivered=delivered)
+        stands = standing(study(), tmp_path)[0]
+        assert (stands.run, stands.state, stands.is_done) == (run.path, "finished", delivered)
+        assert bool(stands.reason) is not delivered
+        assert (job.open_run(settings) == run.path) is not delivered
 
 
 def test_a_run_of_seed_1_is_none_of_seed_10(tmp_path: Path, leave) -> None:

@@ -1,8 +1,6 @@
 """What a study file says, and what it cannot say."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -104,14 +102,6 @@ def test_what_a_study_cannot_say_is_named_with_its_place(changes: dict[str, obje
 def test_a_study_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(StudyError, match=r"study=v1_v3(.|\n)*v1_v2"):
         read_study("v1_v3")
-
-
-def test_help_needs_no_study() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tagger.study", "--help"], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "python -m tagger.study study=v1_v2" in done.stdout
 
 
 def test_a_setting_of_a_study_can_be_given() -> None:

@@ -101,6 +101,14 @@ def test_a_damaged_line_is_named_with_its_number(tmp_path: Path, field: str, val
         assert message in str(error.value)
 
 
+@pytest.mark.parametrize("field", list(json.loads(BEACH.to_line())))
+def test_a_line_without_a_field_is_no_correction(field: str):
+    line = json.loads(BEACH.to_line())
+    del line[field]
+    with pytest.raises(ValueError, match=f"^{field} must be "):
+        Correction.from_line(json.dumps(line).encode())
+
+
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path):
     path = tmp_path / "corrections.jsonl"
     path.write_text("my diary")
@@ -187,6 +195,6 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_said_to_be_kept(tmp_path: P
 
 
 def test_cleaning_needs_no_torch_and_no_page():
-    loaded = "import sys, tagger.tags.corrections; print({'torch', 'gradio', 'pandas'} & set(sys.modules))"
+    loaded = "import sys, tagger.tags.corrections; print({'torch', 'starlette', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -129,7 +129,9 @@ def test_a_graph_that_differs_from_the_checkpoint_is_not_delivered(delivered: Pa
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"size": 10**6}, "size must be at most 4096"),
+        ({"size": 10**6}, "size must be a whole number and at most 4096"),
+        ({"size": 64.0}, "size must be a whole number"),
+        ({"size": 64, "max_pixels": 10**12}, "max_pixels must be a whole number and at most 256000000"),
         ({"size": 32, "shape": 1}, "unexpected keyword argument 'shape'"),
         ({"size": "32"}, "preprocessing"),
         ({"size": 32, "std": [0, 1, 1]}, "std must be three numbers above 0"),

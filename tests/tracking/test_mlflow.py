@@ -1,5 +1,8 @@
 """Runs in a real MLflow store, a sqlite file."""
 
+import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +11,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger
+from pytorch_lightning.loggers import CSVLogger, Logger
 
-from tagger.tracking.mlflow import build_logger, deliver, describe_run, run_status
+from tagger.tracking.mlflow import RunLogger, build_logger, deliver, run_status
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder
 
@@ -44,31 +47,33 @@ def config(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DictC
 
 
 @pytest.fixture
-def start(config: DictConfig, tmp_path: Path) -> Callable[..., tuple[MLFlowLogger, RunFolder]]:
+def start(config: DictConfig, tmp_path: Path) -> Callable[..., tuple[RunLogger, RunFolder]]:
     """Build the logger of a new or resumed run; nothing has been written yet."""
     (tmp_path / "run").mkdir()
 
-    def make(*, resumed: bool = False) -> tuple[MLFlowLogger, RunFolder]:
+    def make(*, resumed: bool = False) -> tuple[RunLogger, RunFolder]:
         run = RunFolder(tmp_path / "run", resumed=resumed)
+        # Tests share the store.
+        run.remember(id=tmp_path.name, delivered=False)
         logger = build_logger(config, run, TAGS)
-        assert isinstance(logger, MLFlowLogger)
+        assert isinstance(logger, RunLogger)
         return logger, run
 
     return make
 
 
-Start = Callable[..., tuple[MLFlowLogger, RunFolder]]
+Start = Callable[..., tuple[RunLogger, RunFolder]]
 
 
-def found(client: MlflowClient, logger: MLFlowLogger) -> Run:
+def found(client: MlflowClient, logger: RunLogger) -> Run:
     assert logger.run_id is not None
     return client.get_run(logger.run_id)
 
 
 def test_a_run_has_its_name_its_tags_and_every_setting(start: Start, config: DictConfig, client: MlflowClient):
-    logger, run = start()
+    logger, _run = start()
     with run_status(logger):
-        describe_run(logger, config, run)
+        logger.begin()
         assert found(client, logger).info.status == "RUNNING"
     data = found(client, logger).data
     assert found(client, logger).info.run_name == "mine"
@@ -81,18 +86,26 @@ def test_a_run_has_its_name_its_tags_and_every_setting(start: Start, config: Dic
 def test_a_setting_longer_than_mlflow_takes_is_cut_and_the_others_are_there(
     start: Start, config: DictConfig, client: MlflowClient
 ):
-    logger, run = start()
-    describe_run(logger, config, run)
+    logger, _run = start()
+    logger.begin()
     params = found(client, logger).data.params
     assert len(params["cache"]) >= 250
     assert LONG.startswith(params["cache"])
     assert params["name"] == "mine"
 
 
-def test_a_run_that_ends_well_is_finished(start: Start, config: DictConfig, client: MlflowClient):
+def measured(run: RunFolder, step: int = 12, **figures: float) -> RunFolder:
+    """Leave the figures of a run in its folder, as training does before it delivers."""
+    (run.path / "metrics.json").write_text(json.dumps(figures))
+    run.remember(step=step)
+    return run
+
+
+def test_a_run_that_was_delivered_is_finished(start: Start, config: DictConfig, client: MlflowClient):
     logger, run = start()
     with run_status(logger):
-        describe_run(logger, config, run)
+        logger.begin()
+        deliver(logger, measured(run))
     assert found(client, logger).info.status == "FINISHED"
 
 
@@ -103,15 +116,15 @@ def test_a_run_that_ends_well_is_finished(start: Start, config: DictConfig, clie
 def test_a_run_that_dies_outside_of_fit_does_not_stay_running(
     start: Start, config: DictConfig, client: MlflowClient, error: BaseException, status: str
 ):
-    logger, run = start()
+    logger, _run = start()
     with pytest.raises(type(error)), run_status(logger):
-        describe_run(logger, config, run)
+        logger.begin()
         raise error
     assert found(client, logger).info.status == status
     assert found(client, logger).info.end_time is not None
 
 
-def test_a_run_that_dies_before_it_is_described_leaves_no_run(start: Start, client: MlflowClient, tmp_path: Path):
+def test_a_run_that_dies_before_it_begins_leaves_no_run(start: Start, client: MlflowClient, tmp_path: Path):
     logger, run = start()
     with pytest.raises(ValueError, match="no such backbone"), run_status(logger):
         raise ValueError("no such backbone")
@@ -122,16 +135,17 @@ def test_a_run_that_dies_before_it_is_described_leaves_no_run(start: Start, clie
 def test_a_resumed_run_is_the_same_one_and_ends_well(start: Start, config: DictConfig, client: MlflowClient):
     logger, run = start()
     with pytest.raises(KeyboardInterrupt), run_status(logger):
-        describe_run(logger, config, run)
+        logger.begin()
         logger.log_metrics({"val/map": 0.1}, step=4)
         raise KeyboardInterrupt
     again, run = start(resumed=True)
     with run_status(again):
-        assert found(client, again).info.status == "RUNNING"
         # MLflow refuses to change a parameter.
         config.cache = "elsewhere"
-        describe_run(again, config, run)
+        again.begin()
+        assert found(client, again).info.status == "RUNNING"
         again.log_metrics({"val/map": 0.2}, step=8)
+        deliver(again, measured(run))
     assert again.run_id == logger.run_id
     assert found(client, again).info.status == "FINISHED"
     curve = [(point.step, point.value) for point in client.get_metric_history(again.run_id, "val/map")]
@@ -139,9 +153,9 @@ def test_a_resumed_run_is_the_same_one_and_ends_well(start: Start, config: DictC
 
 
 def test_a_resumed_run_that_dies_at_once_does_not_stay_running(start: Start, config: DictConfig, client: MlflowClient):
-    logger, run = start()
+    logger, _run = start()
     with run_status(logger):
-        describe_run(logger, config, run)
+        logger.begin()
     again, _ = start(resumed=True)
     with pytest.raises(ValueError, match="at once"), run_status(again):
         raise ValueError("at once")
@@ -157,14 +171,81 @@ def test_what_the_folder_holds_is_delivered_but_for_what_only_a_resume_needs(
         (run.path / name).parent.mkdir(parents=True, exist_ok=True)
         (run.path / name).write_text(name)
     with run_status(logger):
-        describe_run(logger, config, run)
-        deliver(logger, run.path, {"test/map": 0.46, "ap/scene.clothing_store": 0.5, "ap/animal.cat": 0.25}, step=12)
+        logger.begin()
+        figures = {"test/map": 0.46, "ap/scene.clothing_store": 0.5, "ap/animal.cat": 0.25}
+        deliver(logger, measured(run, **figures))
     assert logger.run_id is not None
     names = [file.path for file in client.list_artifacts(logger.run_id)]
     names += [file.path for file in client.list_artifacts(logger.run_id, "checkpoints")]
-    assert sorted(names) == ["checkpoints", "checkpoints/best.ckpt", "labels.csv", "report.html", "run.json"]
+    files = ["labels.csv", "metrics.json", "report.html", "run.json"]
+    assert sorted(names) == ["checkpoints", "checkpoints/best.ckpt", *files]
     metrics = found(client, logger).data.metrics
     assert metrics == {"test/map": 0.46, "ap/scene.clothing_store": 0.5, "ap/animal.cat": 0.25}
+
+
+def test_a_run_whose_id_could_not_be_written_down_is_found_again(start: Start, client: MlflowClient):
+    logger, run = start()
+    logger.begin()
+    # As if killed between the two.
+    run.remember(mlflow_run_id=None)
+    again, run = start(resumed=True)
+    again.begin()
+    assert again.run_id == logger.run_id == run.recall("mlflow_run_id")
+
+
+def test_settings_that_a_kill_kept_from_mlflow_are_there_after_the_next_call(
+    start: Start, client: MlflowClient, in_child: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+):
+    logger, _run = start()
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "log_batch", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        assert in_child(logger.begin) == -signal.SIGKILL
+    again, _ = start(resumed=True)
+    again.begin()
+    assert found(client, again).data.params["loss.gamma"] == "1.5"
+
+
+def test_a_run_that_was_deleted_is_made_again(start: Start, client: MlflowClient):
+    logger, _ = start()
+    logger.begin()
+    assert logger.run_id is not None
+    client.delete_run(logger.run_id)
+    again, run = start(resumed=True)
+    again.begin()
+    assert again.run_id != logger.run_id
+    assert found(client, again).data.tags["version"] == "v2.1"
+    assert run.recall("mlflow_run_id") == again.run_id
+
+
+@pytest.mark.parametrize("where", ["log_batch", "log_artifact", "set_terminated"])
+def test_a_kill_while_a_run_is_delivered_is_mended_by_one_more_call(
+    start: Start, client: MlflowClient, in_child: Callable[..., int], monkeypatch: pytest.MonkeyPatch, where: str
+):
+    logger, run = start()
+    logger.begin()
+    (run.path / "report.html").write_text("report")
+    measured(run, **{"test/map": 0.5})
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, where, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        assert in_child(lambda: deliver(logger, run)) == -signal.SIGKILL
+    assert run.is_measured and not run.is_finished
+    assert found(client, logger).info.status == "RUNNING"
+    for _ in range(2):
+        again, run = start(resumed=True)
+        deliver(again, run)
+        assert run.is_finished
+    assert again.run_id == logger.run_id
+    delivered = found(client, again)
+    assert (delivered.info.status, delivered.data.metrics) == ("FINISHED", {"test/map": 0.5})
+    assert [(point.value, point.step) for point in client.get_metric_history(again.run_id, "test/map")] == [(0.5, 12)]
+    assert "report.html" in [file.path for file in client.list_artifacts(again.run_id)]
+
+
+def test_the_logger_of_a_run_of_an_older_release_has_been_given_everything(tmp_path: Path):
+    run = RunFolder(tmp_path, resumed=False)
+    run.remember(mlflow_run_id="abc")
+    assert not run.is_finished
+    assert measured(run).is_finished
 
 
 def test_another_logger_needs_no_mlflow(tmp_path: Path):
@@ -173,7 +254,6 @@ def test_another_logger_needs_no_mlflow(tmp_path: Path):
     logger: Logger = build_logger(config, run, TAGS)
     assert isinstance(logger, CSVLogger)
     with run_status(logger):
-        describe_run(logger, config, run)
-        deliver(logger, tmp_path, {"test/map": 0.5}, step=3)
+        deliver(logger, measured(run, **{"test/map": 0.5}))
     assert "test/map" in next(tmp_path.glob("csv/mine/*/metrics.csv")).read_text()
     assert run.recall("mlflow_run_id") is None

@@ -1,10 +1,13 @@
+import os
 import sys
+import zipfile
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from tagger.tracking.run_folder import ResumeError, close_run, open_run, provenance
+from tagger.tracking.run_folder import ResumeError, RunFolder, close_run, open_run, provenance
 
 
 def config(runs: Path, **changes: object) -> DictConfig:
@@ -22,10 +25,34 @@ def start(settings: DictConfig) -> Path:
     return run.path
 
 
+def finish(folder: Path) -> None:
+    """Leave what a run leaves whose logger has been given everything."""
+    (folder / "metrics.json").write_text("{}")
+    RunFolder(folder, resumed=False).remember(delivered=True)
+
+
+def write_archive(checkpoint: Path) -> None:
+    with zipfile.ZipFile(checkpoint, "w") as file:
+        file.writestr("data.pkl", b"state")
+
+
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
     first, second = start(config(tmp_path)), start(config(tmp_path))
     assert first != second
     assert {first.parent, second.parent} == {tmp_path / "mine"}
+
+
+def test_a_run_that_is_killed_while_its_folder_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (child := os.fork()):
+        monkeypatch.setattr("tagger.tracking.run_folder.settings_of", lambda config: os.kill(os.getpid(), SIGKILL))
+        open_run(config(tmp_path))
+    os.waitpid(child, 0)
+    with pytest.raises(ResumeError, match="nothing to resume: none of the 0 runs"):
+        open_run(config(tmp_path, resume=True))
+    run = start(config(tmp_path))
+    assert list((tmp_path / "mine").iterdir()) == [run]
 
 
 def test_processes_of_one_run_share_its_folder(tmp_path: Path) -> None:
@@ -37,25 +64,42 @@ def test_resume_finds_the_newest_unfinished_run_of_the_same_settings(tmp_path: P
     start(config(tmp_path, seed=1))
     wanted = start(config(tmp_path))
     finished = start(config(tmp_path))
-    (finished / "metrics.json").write_text("{}")
+    finish(finished)
     run = open_run(config(tmp_path, resume=True))
     assert run.path == wanted
     assert run.resumed
-    assert run.last is None
-    (run.checkpoints / "last.ckpt").touch()
-    assert run.last == wanted / "checkpoints" / "last.ckpt"
+    assert run.newest_checkpoint() is None
+    write_archive(run.checkpoints / "last.ckpt")
+    assert run.newest_checkpoint() == wanted / "checkpoints" / "last.ckpt"
+
+
+def test_a_run_that_is_measured_is_resumed_until_its_logger_has_everything(tmp_path: Path) -> None:
+    wanted = start(config(tmp_path))
+    (wanted / "metrics.json").write_text("{}")
+    run = open_run(config(tmp_path, resume=True))
+    assert (run.path, run.is_measured, run.is_finished) == (wanted, True, False)
+    run.remember(delivered=True)
+    close_run()
+    with pytest.raises(ResumeError, match="nothing to resume"):
+        open_run(config(tmp_path, resume=True))
+
+
+def test_a_cut_run_may_go_on_with_another_logger(tmp_path: Path) -> None:
+    wanted = start(config(tmp_path, logger={"_target_": "a.MLFlowLogger", "tracking_uri": "http://away"}))
+    run = open_run(config(tmp_path, logger={"_target_": "a.CSVLogger"}, resume=True))
+    assert run.path == wanted
 
 
 def test_a_new_run_never_starts_from_a_checkpoint(tmp_path: Path) -> None:
     run = open_run(config(tmp_path))
-    (run.checkpoints / "last.ckpt").touch()
-    assert run.last is None
+    write_archive(run.checkpoints / "last.ckpt")
+    assert run.newest_checkpoint() is None
 
 
 def test_resume_with_nothing_to_resume_says_so(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match=r"none of the 0 runs in .*/mine is unfinished"):
         open_run(config(tmp_path, resume=True))
-    (start(config(tmp_path)) / "metrics.json").write_text("{}")
+    finish(start(config(tmp_path)))
     with pytest.raises(ResumeError, match=r"none of the 1 runs in .*/mine is unfinished"):
         open_run(config(tmp_path, resume=True))
 

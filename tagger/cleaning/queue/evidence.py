@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from tagger.data.duplicates import ALIKE, within
+from tagger.data.duplicates import ALIKE, as_rows, within
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.taxonomy import Taxonomy
 
@@ -87,8 +87,7 @@ def near_duplicates(photos: pa.Table, rows: np.ndarray) -> dict[int, tuple[int, 
     both = np.array(pairs, dtype=np.int64)
     needed, places = np.unique(both, return_inverse=True)
     looks = photos["look"].take(pa.array(needed)).to_pylist()
-    prints = np.frombuffer(b"".join(looks), dtype=np.uint8).reshape(len(needed), -1)
-    near = both[within(prints, places.reshape(both.shape), distance=ALIKE)]
+    near = both[within(as_rows(looks), places.reshape(both.shape), distance=ALIKE)]
     found: dict[int, tuple[int, ...]] = {}
     for row, other in near.tolist():
         found[row] = (*found.get(row, ()), other)

@@ -19,7 +19,7 @@ from tagger.cleaning.scoring.turns import rows_of
 from tagger.data.catalog import Catalog, CatalogStore
 from tagger.data.catalog.reading import codes, visible
 from tagger.data.catalog.standing import STANDING
-from tagger.data.states import ABSENT, UNKNOWN
+from tagger.data.states import PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
 
 
@@ -91,8 +91,19 @@ def finds(annotations: pa.Table, taxonomy: Taxonomy, searches: Collection[str]) 
         pa.array(np.flatnonzero(np.isin(source, [names.index(name) for name in names if name in searches])))
     )
     # Of one search the last word about a pair holds.
-    last = {(row["source"], row["label"], row["photo"]): row for row in own.to_pylist() if not STANDING[row["origin"]]}
-    rows = [row for row in last.values() if row["value"] != ABSENT and row["label"] in taxonomy.column]
+    last, thought = {}, set()
+    for row in own.to_pylist():
+        if not STANDING[row["origin"]]:
+            subject = row["source"], row["label"], row["photo"]
+            last[subject] = row
+            thought |= {subject} if row["value"] == PRESENT else set()
+    # What was only drawn is unknown from the beginning; what was thought and is unknown now was withdrawn.
+    wanted = [
+        row
+        for subject, row in last.items()
+        if row["value"] == PRESENT or (row["value"] == UNKNOWN and subject not in thought)
+    ]
+    rows = [row for row in wanted if row["label"] in taxonomy.column]
     rows.sort(key=lambda row: (-(row["score"] or 0.0), row["photo"]))
     places = _places_within([(row["source"], row["label"]) for row in rows])
     best: dict[tuple[int, int], int] = {}

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from tagger.cleaning.scoring.scores import Scores, ScoresError, write_scores
 from tagger.data.catalog import FOLDS, Catalog, CatalogStore
+from tagger.data.catalog.sightings import trained_rows
 from tagger.studies.job import jobs_of
 from tagger.studies.running import Say, run_job
 from tagger.studies.standing import Standing, left, standing
@@ -92,8 +92,8 @@ def turns_of(fingerprint: str, words: Sequence[str], *, minutes: float) -> Study
 
 
 def rows_of(store: CatalogStore) -> np.ndarray:
-    """Return the row in the table ``photos`` of every photo that training sees: those with a file; int64."""
-    return np.flatnonzero(pc.is_valid(store.table("photos", ["path"])["path"]).to_numpy())
+    """Return the row in the table ``photos`` of every photo that training sees; int64."""
+    return trained_rows(store)
 
 
 def gathered(stands: Sequence[Standing], catalog: Catalog, *, photos: int, rows: np.ndarray) -> np.ndarray:

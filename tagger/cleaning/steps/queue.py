@@ -178,10 +178,11 @@ def named_columns(wanted: str | ListConfig, taxonomy: Taxonomy) -> list[int]:
     Raises:
         UserError: If a label is not there.
     """
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    # A label may be called 2019.
+    names = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
     for name in names:
         if name not in taxonomy.column:
-            near = taxonomy.nearest(str(name))
+            near = taxonomy.nearest(name)
             raise UserError(
                 f"labels: {taxonomy.name} has no label {name!r}{f', did you mean {near!r}' if near else ''}; "
                 "give ids in brackets, auto (those that step=labels calls dirty), or all"

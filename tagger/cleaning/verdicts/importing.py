@@ -24,7 +24,7 @@ from tagger.cleaning.verdicts.people import last_words, said_by_people
 from tagger.data.catalog.store import TABLES, Batch, CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
-from tagger.errors import UserError
+from tagger.errors import UserError, reason
 from tagger.tags.corrections import read_corrections
 
 VALUES = {"present": PRESENT, "absent": ABSENT, "unsure": UNKNOWN}
@@ -112,9 +112,7 @@ def import_verdicts(
             said = list(read_answers(content, path, annotators=annotators))
             return _Import(path, digest, folder, store, taxonomy, annotator).done(said)
     except OSError as error:
-        raise UserError(
-            f"{store.folder} cannot be written: {error.strerror or error}; the catalog is as it was"
-        ) from error
+        raise UserError(f"{store.folder} cannot be written: {reason(error)}; the catalog is as it was") from error
 
 
 def read_answers(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -10,18 +10,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from tagger.data.assembly.facts import Facts, facts
 from tagger.data.assembly.gather import Gathered, gather
 from tagger.data.assembly.grouping import deal_folds, group_photos
-from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, places, recognise
+from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, no_longer, places_in_any_form, recognise
 from tagger.data.catalog.reading import codes, of_source, statements, visible
-from tagger.data.catalog.sightings import only_chosen
+from tagger.data.catalog.sightings import listed, only_chosen
 from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
-from tagger.data.mapping import ORIGINS, Said, absences, names_without_label, subjects, to_labels
+from tagger.data.mapping import ORIGINS, Said, last_of_each, subjects
 from tagger.data.sources.source import Folds, Skipped, Source, SourceError
 from tagger.data.split import FREE
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
+
+SHRUNK = 0.1
+"""Share of what a source listed or said that may go without a warning."""
 
 Names = dict[str, int]
 """Names of a source, and how often they were said."""
@@ -31,6 +35,7 @@ Names = dict[str, int]
 class SourceReport:
     """What came of one source."""
 
+    vocabulary: str
     photos: int
     """Photos that it lists and that can be read."""
     new: int
@@ -40,12 +45,33 @@ class SourceReport:
     statements: dict[str, int]
     """Statements by kind: present, absent, unknown, opinion."""
     added: int
-    """Statements that the catalog did not have."""
+    """Statements that the catalog did not have, or had otherwise."""
     unmapped: Names
     """Those that no label claims and nobody left out."""
     left_out: Names
     """Those that the taxonomy leaves out on purpose."""
+    spelled: Names
+    """Those that were read as another spelling: ``'Dog' for 'dog'``."""
+    left_open: int
+    """Photos on which what it does not list stays unknown, because it says something there that no label claims."""
+    nowhere: tuple[str, ...]
+    """Labels that it lists on no photo, so that it calls them absent on all."""
     skipped: Skipped
+    withdrawn: int = 0
+    """Statements that it made before and makes no more."""
+    gone: int = 0
+    """Photos that it listed before and lists no more."""
+    said_before: int = 0
+    listed_before: int = 0
+
+    @property
+    def shrunk(self) -> str | None:
+        """What there is much less of than before: more than a tenth, so that it may be a mistake."""
+        if self.gone > SHRUNK * self.listed_before:
+            return f"{self.gone:,} of {self.listed_before:,} photos that it listed are listed no more"
+        if self.withdrawn > SHRUNK * self.said_before:
+            return f"{self.withdrawn:,} of {self.said_before:,} things that it said are said no more"
+        return None
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,8 @@ class Assembly:
     reports: dict[str, SourceReport]
     same_look: list[tuple[str, str]]
     """Photos that another source has re-encoded or resized: (it, the photo that it is)."""
+    changed: list[str]
+    """Files that were changed since they were seen last, and are other photos now."""
     contradictions: list[Contradiction]
     states: csr_array
     """States of every photo of the catalog as it would be, int8 (photos, labels)."""
@@ -81,6 +109,7 @@ def assemble(
     inspect: Inspect,
     split: str = "folds",
     complete: bool = True,
+    withdraw: bool = True,
 ) -> Assembly:
     """Work out what these sources add to a catalog.
 
@@ -91,6 +120,8 @@ def assemble(
         inspect: Looks at photos: ``(root, paths) -> inspection.SCHEMA``.
         split: ``folds``, or ``official``: then photos of a published test set go into the test fold.
         complete: Whether parents and implied labels of what is present count as present when folds are dealt.
+        withdraw: Whether what a source said before and does not say now holds no more, and a photo that it does not
+            list now is gone from it. Not where it only ever says what is new.
 
     Raises:
         SourceError: If a source cannot be read at all, or names folds that there are not.
@@ -101,13 +132,21 @@ def assemble(
     gathered = {name: gather(source) for name, source in sources.items()}
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
-    said = {name: _said(name, source, gathered, found, taxonomy) for name, source in sources.items()}
+    told = {name: _told(name, source, gathered, found, taxonomy) for name, source in sources.items()}
+    said = {name: facts_.said for name, facts_ in told.items()}
     before = visible(store)
     # What was taken back is not said again: it would undo the undoing.
     ever = store.table("annotations") if len(before) < store.manifest.rows["annotations"] else before
-    fresh = {name: _unsaid(of_source(ever, name), statements_, taxonomy) for name, statements_ in said.items()}
-    annotations = {name: _rows(name, rows, taxonomy) for name, rows in fresh.items()}
-    everything = pa.concat_tables([before, *annotations.values()]).unify_dictionaries()
+    earlier = {name: _last_said(of_source(ever, name), taxonomy) for name in sources}
+    fresh = {name: _unsaid(earlier[name], said[name], taxonomy) for name in sources}
+    taken_back = {name: _no_longer_said(earlier[name], said[name] if withdraw else None, taxonomy) for name in sources}
+    annotations = {name: _rows(name, fresh[name].followed_by(taken_back[name]), taxonomy) for name in sources}
+    verdicts = _renewed_verdicts(before, found.renewed)
+    were_listed = {name: of_source(listed(store, undone=True), name) for name in sources}
+    lost = {
+        name: _lost(were_listed[name], gathered[name], found.rows[name]) if withdraw else _NO_KEYS for name in sources
+    }
+    everything = pa.concat_tables([before, *annotations.values(), verdicts]).unify_dictionaries()
     spoken, speakers = statements(everything, taxonomy)
     holding, disputed = current(spoken)
     old = store.table("photos", ["look", "group", "fold"])
@@ -118,59 +157,96 @@ def assemble(
             "photos": _photos(old, found, held, split, chosen=_chosen(store, sources, found)),
             "sightings": found.sightings,
         },
-        **{f"labels of {name}": {"annotations": rows} for name, rows in annotations.items()},
+        **{
+            f"labels of {name}": {"annotations": rows, "sightings": no_longer(name, lost[name])}
+            for name, rows in annotations.items()
+        },
+        "verdicts of changed files with the same picture": {"annotations": verdicts},
     }
     reports = {
-        name: _report(
-            name,
-            gathered[name],
-            found,
-            said=said[name],
-            added=len(fresh[name]),
-            names=names_without_label(gathered[name].annotations, taxonomy, vocabulary=source.vocabulary),
+        name: replace(
+            _report(name, gathered[name], found, told[name], added=len(fresh[name]), vocabulary=source.vocabulary),
+            withdrawn=len(taken_back[name]),
+            gone=len(lost[name]),
+            said_before=int((earlier[name].value != UNKNOWN).sum()),
+            listed_before=len(were_listed[name]),
         )
         for name, source in sources.items()
     }
-    return Assembly(batches, reports, found.same_look, _contradictions(disputed, speakers, taxonomy), held)
+    return Assembly(
+        batches, reports, found.same_look, found.changed, _contradictions(disputed, speakers, taxonomy), held
+    )
 
 
-def _said(name: str, source: Source, gathered: Mapping[str, Gathered], found: Recognised, taxonomy: Taxonomy) -> Said:
+def _told(name: str, source: Source, gathered: Mapping[str, Gathered], found: Recognised, taxonomy: Taxonomy) -> Facts:
     """Return what a source says in labels and about catalog rows; it is left out about photos that are not there."""
-    annotations, skipped = gathered[name].annotations, gathered[name].skipped
+    own = gathered[name]
     of = getattr(source, "of", None) or name
     keys, rows = gathered[of].photos["key"].combine_chunks(), np.append(found.rows[of], NOWHERE)
-    place = annotations["key"].combine_chunks()
-    photo = rows[places(place.dictionary, keys)][place.indices.to_numpy()]
+    place = own.annotations["key"].combine_chunks()
+    photo = rows[places_in_any_form(place.dictionary, keys)][place.indices.to_numpy()]
     lost = np.flatnonzero(photo == NOWHERE)
     if len(lost):
-        skipped.add("annotation of a photo that is not there", place[int(lost[0])].as_py(), times=len(lost))
+        own.skipped.add("annotation of a photo that is not there", place[int(lost[0])].as_py(), times=len(lost))
         kept = np.flatnonzero(photo != NOWHERE)
-        annotations, photo = annotations.take(pa.array(kept)), photo[kept]
-    said = to_labels(photo, annotations, taxonomy, vocabulary=source.vocabulary)
-    if source.exhaustive:
-        own = np.unique(found.rows[name])
-        said = said.followed_by(absences(said, own[own != NOWHERE], taxonomy, vocabulary=source.vocabulary))
-    return said
+        own, photo = replace(own, annotations=own.annotations.take(pa.array(kept))), photo[kept]
+    photos = np.unique(found.rows[name])
+    return facts(name, source, own, taxonomy, photo=photo, photos=photos[photos != NOWHERE])
 
 
-def _unsaid(own: pa.Table, said: Said, taxonomy: Taxonomy) -> Said:
-    """Return the statements that differ from the last that this source made about the same, in ``own``."""
+def _renewed_verdicts(annotations: pa.Table, renewed: np.ndarray) -> pa.Table:
+    """Return what people said of photos, as said of what their files have become."""
+    human = annotations.filter(pc.equal(annotations["origin"].cast(pa.string()), "human"))
+    old, new = renewed[np.argsort(renewed[:, 0], kind="stable")].T
+    photo = human["photo"].to_numpy()
+    kept = human.filter(pa.array(np.isin(photo, old)))
+    moved = new[np.searchsorted(old, kept["photo"].to_numpy())] if len(kept) else np.empty(0, dtype=np.int64)
+    place = kept.schema.get_field_index("photo")
+    return kept.set_column(place, kept.schema.field(place), pa.chunked_array([pa.array(moved, pa.int32())]))
+
+
+def _last_said(own: pa.Table, taxonomy: Taxonomy) -> Said:
+    """Return what a source said before, in ``own``: of statements about the same the last; sorted by subject."""
     ids, label = codes(own["label"])
     origins, origin = codes(own["origin"])
-    column = np.array([taxonomy.column.get(str(id_), -1) for id_ in ids], dtype=np.int32)[label]
-    place = np.array([ORIGINS.index(str(word)) for word in origins], dtype=np.int8)[origin]
+    column = np.array([*(taxonomy.column.get(str(id_), -1) for id_ in ids), -1], dtype=np.int32)[label]
+    place = np.array([*(ORIGINS.index(str(word)) for word in origins), 0], dtype=np.int8)[origin]
     score = own["score"].to_numpy().astype(np.float32)
     before = Said(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, score)
     before = before.take(np.flatnonzero(column >= 0))
+    subject = subjects(before, labels=len(taxonomy))
+    order = np.argsort(subject, kind="stable")
+    return before.take(order[last_of_each(subject[order])])
+
+
+def _unsaid(before: Said, said: Said, taxonomy: Taxonomy) -> Said:
+    """Return the statements that differ from what was said before about the same."""
     if not len(before):
         return said
     then, now = subjects(before, labels=len(taxonomy)), subjects(said, labels=len(taxonomy))
-    order = np.argsort(then, kind="stable")
-    # Of several earlier statements about the same, the last. Where there is none it is about something else.
-    last = order[np.searchsorted(then, now, side="right", sorter=order) - 1]
+    last = np.minimum(np.searchsorted(then, now), len(then) - 1)
     scored_alike = (before.score[last] == said.score) | (np.isnan(before.score[last]) & np.isnan(said.score))
     same = (then[last] == now) & (before.value[last] == said.value) & scored_alike
     return said.take(np.flatnonzero(~same))
+
+
+def _no_longer_said(before: Said, said: Said | None, taxonomy: Taxonomy) -> Said:
+    """Return statements that take back what was said before and is not said now; none if nothing is taken back."""
+    if said is None:
+        return before.take(np.zeros(0, dtype=np.int64))
+    then, now = subjects(before, labels=len(taxonomy)), subjects(said, labels=len(taxonomy))
+    missing = before.take(np.flatnonzero((before.value != UNKNOWN) & ~np.isin(then, now)))
+    return replace(missing, value=np.full_like(missing.value, UNKNOWN), score=np.full_like(missing.score, np.nan))
+
+
+_NO_KEYS = pa.array([], pa.string())
+
+
+def _lost(were_listed: pa.Table, gathered: Gathered, rows: np.ndarray) -> pa.Array:
+    """Return the keys that a source listed before and lists no more, or now lists as what cannot be read."""
+    there = gathered.photos["key"].take(pa.array(np.flatnonzero(rows != NOWHERE)))
+    keys = were_listed["key"].combine_chunks()
+    return keys.filter(pc.invert(pc.is_in(keys, there.combine_chunks())))
 
 
 def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
@@ -199,11 +275,10 @@ def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
 
 def _chosen(store: CatalogStore, sources: Mapping[str, Source], found: Recognised) -> np.ndarray:
     """Return which photos, old and new, are only in sources that chose them for their labels; boolean (photos,)."""
-    columns = ["photo", "source"]
-    sightings = [store.table("sightings", columns), found.sightings.select(columns)]
+    new = found.sightings.filter(found.sightings["photo"].is_valid())
     settings = {**store.manifest.sources, **{name: {"folds": source.folds} for name, source in sources.items()}}
     photos = store.manifest.rows["photos"] + len(found.photos)
-    return only_chosen(pa.concat_tables(sightings).unify_dictionaries(), settings, photos=photos)
+    return only_chosen(pa.concat_tables([listed(store), new]).unify_dictionaries(), settings, photos=photos)
 
 
 def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str, *, chosen: np.ndarray) -> pa.Table:
@@ -225,20 +300,24 @@ def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str, *, ch
 
 
 def _report(
-    name: str, gathered: Gathered, found: Recognised, *, said: Said, added: int, names: tuple[Names, Names]
+    name: str, gathered: Gathered, found: Recognised, told: Facts, *, added: int, vocabulary: str
 ) -> SourceReport:
-    unmapped, left_out = names
+    said = told.said
     facts = said.origin == ORIGINS.index("source")
     kinds = Counter({kind: int((facts & (said.value == value)).sum()) for kind, value in _VALUES.items()})
     kinds["opinion"] = int((~facts).sum())
     return SourceReport(
+        vocabulary=vocabulary,
         photos=int((found.rows[name] != NOWHERE).sum()),
         new=len(of_source(found.photos.select(["source"]), name)),
         same_bytes=found.same_bytes[name],
         statements=dict(kinds),
         added=added,
-        unmapped=unmapped,
-        left_out=left_out,
+        unmapped=told.heard.unclaimed,
+        left_out=told.heard.left_out,
+        spelled=told.heard.spelled,
+        left_open=told.left_open,
+        nowhere=told.nowhere,
         skipped=gathered.skipped,
     )
 

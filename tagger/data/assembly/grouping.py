@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from tagger.data.assembly.identity import looks
 from tagger.data.catalog import TEST_FOLD, TRAINING_FOLDS
-from tagger.data.duplicates import ALONE, duplicates
+from tagger.data.duplicates import ALONE, as_rows, duplicates
 from tagger.data.split import FREE, join_groups, stratified_folds
 
 
@@ -25,16 +24,33 @@ def group_photos(old: pa.Table, new: pa.Table) -> np.ndarray:
         new: Columns look and source_group of the photos to add; a null source group is a group of its own.
     """
     rows = len(old) + len(new)
-    edges = [_old_groups(old), _source_groups(new, after=len(old)), _alike(old, new)]
-    first, second = np.concatenate(edges).T
-    if not len(first):
-        return np.arange(rows)
-    links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
-    number, component = connected_components(links, directed=False)
-    first_row = np.empty(number, dtype=np.int64)
-    # Of several values for a place the last one stays: the first row.
-    first_row[component[::-1]] = np.arange(rows)[::-1]
-    return first_row[component]
+    return joined(np.concatenate([_old_groups(old), _source_groups(new, after=len(old)), _alike(old, new)]), rows)
+
+
+def alike(looks: pa.ChunkedArray) -> np.ndarray:
+    """Link every photo that looks like others with the first of them: rows, int64 (links, 2).
+
+    Args:
+        looks: Fingerprints; null of a photo without a file.
+    """
+    seen = np.flatnonzero(looks.is_valid().to_numpy())
+    if len(seen) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    first = duplicates(as_rows(looks.take(pa.array(seen)).to_pylist())).alike
+    grouped = np.flatnonzero(first != ALONE)
+    return np.stack([seen[first[grouped]], seen[grouped]], axis=1)
+
+
+def joined(links: np.ndarray, photos: int) -> np.ndarray:
+    """Return the row of the first photo that each is linked with, directly or by way of others, int64 (photos,).
+
+    Example:
+        >>> joined(np.array([[1, 3], [3, 4]]), 5).tolist()
+        [0, 1, 2, 1, 1]
+    """
+    graph = coo_array((np.ones(len(links), dtype=bool), (links[:, 0], links[:, 1])), shape=(photos, photos))
+    _, component = connected_components(graph, directed=False)
+    return np.unique(component, return_index=True)[1][component]
 
 
 def deal_folds(
@@ -87,10 +103,4 @@ def _source_groups(new: pa.Table, *, after: int) -> np.ndarray:
 
 def _alike(old: pa.Table, new: pa.Table) -> np.ndarray:
     """Link photos that look alike."""
-    column = pa.chunked_array([*old["look"].cast(pa.binary()).chunks, *new["look"].cast(pa.binary()).chunks])
-    seen = np.flatnonzero(column.is_valid().to_numpy())
-    if len(seen) < 2:
-        return np.zeros((0, 2), dtype=np.int64)
-    first = duplicates(looks(column.take(pa.array(seen)))).alike
-    grouped = np.flatnonzero(first != ALONE)
-    return np.stack([seen[first[grouped]], seen[grouped]], axis=1)
+    return alike(pa.chunked_array([*old["look"].cast(pa.binary()).chunks, *new["look"].cast(pa.binary()).chunks]))

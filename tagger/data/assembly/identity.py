@@ -2,11 +2,16 @@
 
 A photo is known by its source's key, else by its bytes, else by its look: what another source has re-encoded or
 resized. Of photos that are the same the one that came first is the photo; the others are sightings of it.
+
+A file that was changed since it was seen last is another photo from then on, under the same key; the earlier one is
+listed no more. Verdicts of people go on to a file whose picture is the same,
+as after its keywords were edited.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +19,11 @@ import pyarrow.compute as pc
 
 from tagger.data.assembly.gather import Gathered
 from tagger.data.catalog.reading import codes, of_source
+from tagger.data.catalog.sightings import listed, where_they_are
 from tagger.data.catalog.store import TABLES, CatalogStore
-from tagger.data.duplicates import SAME, near_pairs
+from tagger.data.duplicates import SAME, as_rows, near_pairs, within
+from tagger.data.sidecar_turn import count_turns
+from tagger.data.storage import location
 
 NOWHERE = -1
 """Row of a photo that cannot be read."""
@@ -38,6 +46,10 @@ class Recognised:
     """By source, photos whose bytes the catalog had under another key."""
     same_look: list[tuple[str, str]]
     """Photos that became a sighting of another by their look: (source/path of it, of the one that it is)."""
+    changed: list[str]
+    """Files that are other photos than they were, as source/path."""
+    renewed: np.ndarray
+    """Of those whose picture is the same: row that the photo had, row that it has now; int64 (photos, 2)."""
 
 
 def recognise(
@@ -46,7 +58,11 @@ def recognise(
     """Find every gathered photo in the catalog, or give it a row."""
     ids = [store.table("photos", ["photo_id"])["photo_id"].combine_chunks()]
     old = len(ids[0])
-    before = _known(store, gathered)
+    earlier = _known(store, gathered)
+    before = {
+        name: _unchanged(name, store, gathered[name], earlier[name], root=roots[name], inspect=inspect)
+        for name in gathered
+    }
     rows, tables, same_bytes = {}, [], {}
     for name, source in gathered.items():
         rows[name] = before[name].copy()
@@ -64,24 +80,72 @@ def recognise(
     final = np.concatenate([np.arange(old), old + np.cumsum(twin == NOWHERE) - 1, [NOWHERE]])
     final[old:-1][twin != NOWHERE] = final[twin[twin != NOWHERE]]
     rows = {name: final[found] for name, found in rows.items()}
-    sightings = [_sightings(name, gathered[name].photos, rows[name], before[name]) for name in gathered]
+    is_changed = {name: (before[name] != earlier[name]) & (rows[name] != NOWHERE) for name in gathered}
+    moved = [np.stack([earlier[name], rows[name]], axis=1)[is_changed[name]] for name in gathered]
+    photos = photos.take(pa.array(np.flatnonzero(twin == NOWHERE)))
+    sightings = [_sightings(store, name, gathered[name].photos, rows[name], before[name]) for name in gathered]
     return Recognised(
         rows,
-        photos.take(pa.array(np.flatnonzero(twin == NOWHERE))),
+        photos,
         pa.concat_tables([TABLES["sightings"].empty_table(), *sightings]).unify_dictionaries(),
         same_bytes,
         same_look,
+        [
+            f"{name}/{path}"
+            for name, source in gathered.items()
+            for path in source.photos["path"].filter(pa.array(is_changed[name])).to_pylist()
+        ],
+        _renewed(store, photos, np.concatenate([np.empty((0, 2), dtype=np.int64), *moved])),
     )
 
 
+def _unchanged(
+    name: str, store: CatalogStore, source: Gathered, rows: np.ndarray, *, root: str, inspect: Inspect
+) -> np.ndarray:
+    """Return the rows of photos that are what they were, ``NOWHERE`` for those whose file has other bytes now."""
+    photos = where_they_are(store, store.table("photos", ["photo_id", "source", "path"]))
+    known = np.flatnonzero(rows != NOWHERE)
+    noted, paths = photos.take(pa.array(rows[known])), source.photos["path"].take(pa.array(known))
+    # Of what another source or another key has as well, the photo's own file is looked at.
+    own = pc.and_(pc.equal(noted["source"].cast(pa.string()), name), pc.equal(noted["path"], paths))
+    own = pc.fill_null(own, False)
+    known, noted, paths = known[own.to_numpy()], noted.filter(own), paths.filter(own)
+    seen = inspect(root, paths)
+    _count_bad(seen, source, root)
+    now = pc.utf8_slice_codeunits(seen["sha256"], 0, 32)
+    # Null where it cannot be read now: nothing says that it is another one.
+    other = pc.fill_null(pc.not_equal(now, noted["photo_id"]), False).to_numpy()
+    result = rows.copy()
+    result[known[other]] = NOWHERE
+    return result
+
+
+def _renewed(store: CatalogStore, photos: pa.Table, moved: np.ndarray) -> np.ndarray:
+    """Return which photos, by the row they had and the row they have now, show the same picture."""
+    if not len(moved):
+        return moved
+    looks = pa.concat_tables(
+        [store.table("photos", ["look"]), photos.select(["look"]).cast(pa.schema([_PLAIN.field("look")]))]
+    )
+    pairs = as_rows(looks["look"].take(pa.array(moved.ravel())).to_pylist())
+    return moved[within(pairs, np.arange(2 * len(moved)).reshape(-1, 2), distance=SAME)]
+
+
 def _known(store: CatalogStore, gathered: Mapping[str, Gathered]) -> dict[str, np.ndarray]:
-    """Return by source the row of every photo that it had before, ``NOWHERE`` for the others; int64."""
-    sightings = store.table("sightings", ["photo", "source", "key"])
+    """Return by source the row of every photo that it had before in the same place, ``NOWHERE`` for the others; int64.
+
+    A key whose path is another one is looked at anew: it may be another photo.
+    """
+    sightings = listed(store)
     result = {}
     for name, source in gathered.items():
         own = of_source(sightings, name)
-        photo = np.append(own["photo"].to_numpy().astype(np.int64), NOWHERE)
-        result[name] = photo[places(source.photos["key"], own["key"].combine_chunks())]
+        place = places(source.photos["key"], own["key"].combine_chunks())
+        photo = np.append(own["photo"].to_numpy().astype(np.int64), NOWHERE)[place]
+        path = own["path"].take(pa.array(place, mask=place < 0))
+        both_null = pc.and_(path.is_null(), source.photos["path"].is_null())
+        stays = pc.or_(pc.fill_null(pc.equal(path, source.photos["path"]), False), both_null).to_numpy()
+        result[name] = np.where(stays, photo, NOWHERE)
     return result
 
 
@@ -96,13 +160,28 @@ def places(keys: pa.Array | pa.ChunkedArray, among: pa.Array) -> np.ndarray:
     return found
 
 
+def places_in_any_form(keys: pa.Array, among: pa.Array) -> np.ndarray:
+    """As `places`, and of keys that are nowhere the place of one that is in another normal form; int32.
+
+    Example:
+        >>> places_in_any_form(pa.array(["a", "e\u0301", "b"]), pa.array(["\u00e9", "a"])).tolist()
+        [1, 0, -1]
+    """
+    exact = places(keys, among)
+    if (exact >= 0).all():
+        return exact
+    normal, among_normal = (pc.utf8_normalize(words, form="NFC") for words in (keys, among))
+    return np.where(exact >= 0, exact, places(normal, among_normal))
+
+
 def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspect: Inspect) -> pa.Table:
     """Return what is new about the fresh photos; ``photo_id`` is null where one cannot be read."""
     photos = source.photos.take(pa.array(fresh))
     with_file = np.flatnonzero(photos["path"].is_valid().to_numpy())
     seen = inspect(root, photos["path"].take(pa.array(with_file)))
-    for error in pc.drop_null(seen["error"]).to_pylist():
-        source.skipped.add("photo cannot be read", error)
+    _count_bad(seen, source, root)
+    readable = seen.filter(pc.is_null(seen["error"]))["path"]
+    count_turns((location(root, path.as_py()) for path in readable), source.skipped)
     place = np.full(len(photos), -1)
     place[with_file] = np.arange(len(with_file))
     facts = seen.take(pa.array(place, mask=place < 0))
@@ -122,6 +201,11 @@ def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspec
             "source_group": pc.binary_join_element_wise(pa.scalar(name), photos["group"], "\0"),
         }
     )
+
+
+def _count_bad(seen: pa.Table, source: Gathered, root: str) -> None:
+    for path, error in zip(*(seen.filter(pc.is_valid(seen["error"]))[name] for name in ("path", "error")), strict=True):
+        source.skipped.add_photo(location(root, path.as_py()), error.as_py())
 
 
 def _ids_of(name: str, keys: pa.ChunkedArray, *, block: int = 1 << 16) -> pa.Array:
@@ -154,7 +238,7 @@ def _twins(store: CatalogStore, photos: pa.Table) -> tuple[np.ndarray, list[tupl
     old = store.table("photos", _PLAIN.names)
     both = pa.concat_tables([old.cast(_PLAIN), photos.select(_PLAIN.names).cast(_PLAIN)])
     seen = np.flatnonzero(both["look"].is_valid().to_numpy())
-    pairs = seen[near_pairs(looks(both["look"].take(pa.array(seen))), distance=SAME)]
+    pairs = seen[near_pairs(as_rows(both["look"].take(pa.array(seen)).to_pylist()), distance=SAME)]
     _, source = codes(both["source"])
     pairs = np.sort(pairs, axis=1)
     pairs = pairs[(pairs[:, 1] >= len(old)) & (source[pairs[:, 0]] != source[pairs[:, 1]])]
@@ -172,19 +256,21 @@ def _twins(store: CatalogStore, photos: pa.Table) -> tuple[np.ndarray, list[tupl
 _PLAIN = pa.schema({"source": pa.string(), "path": pa.string(), "look": pa.binary()})
 
 
-def looks(column: pa.ChunkedArray) -> np.ndarray:
-    """Return perceptual fingerprints as rows of bytes, uint8 (photos, bytes)."""
-    flat = b"".join(column.to_pylist())
-    return np.frombuffer(flat, dtype=np.uint8).reshape(len(column), -1)
-
-
-def _sightings(name: str, photos: pa.Table, rows: np.ndarray, before: np.ndarray) -> pa.Table:
+def _sightings(store: CatalogStore, name: str, photos: pa.Table, rows: np.ndarray, before: np.ndarray) -> pa.Table:
+    """Return the sightings that are new; before those of keys that moved to another path that they left the old one."""
     new = np.flatnonzero((rows != NOWHERE) & (before == NOWHERE))
     seen = photos.take(pa.array(new))
-    columns = {
-        "photo": pa.array(rows[new], pa.int32()),
-        "source": pa.repeat(pa.scalar(name, pa.string()), len(new)),
-        "key": seen["key"],
-        "path": seen["path"],
-    }
+    moved = seen["key"].filter(pc.is_in(seen["key"], of_source(listed(store), name)["key"].combine_chunks()))
+    return pa.concat_tables(
+        [no_longer(name, moved), _rows(name, pa.array(rows[new], pa.int32()), seen["key"], seen["path"])]
+    )
+
+
+def no_longer(name: str, keys: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return the sightings that say that a source has these keys no more."""
+    return _rows(name, pa.nulls(len(keys), pa.int32()), keys, pa.nulls(len(keys), pa.string()))
+
+
+def _rows(name: str, photo: pa.Array, key: Any, path: Any) -> pa.Table:
+    columns = {"photo": photo, "source": pa.repeat(pa.scalar(name, pa.string()), len(photo)), "key": key, "path": path}
     return pa.table(columns).cast(TABLES["sightings"])

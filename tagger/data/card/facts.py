@@ -19,12 +19,12 @@ from tagger.data.card.sheets import contact_sheets
 from tagger.data.card.twins import Groups, Shared, groups_of, shared_photos
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, CatalogStore
 from tagger.data.catalog.reading import codes, visible
-from tagger.data.catalog.sightings import silence
+from tagger.data.catalog.sightings import listed, silence
 from tagger.data.catalog.store import Batch
 from tagger.data.sources.source import Folds
 from tagger.data.states import ABSENT, PRESENT, Unknown
 from tagger.data.storage import location
-from tagger.data.taxonomy import Taxonomy
+from tagger.data.taxonomy import Names, Taxonomy
 from tagger.tags.metrics import Tiers, tiers
 
 NEAREST = 200
@@ -187,7 +187,7 @@ def facts_of(store: CatalogStore, taxonomy: Taxonomy, assembly: Assembly, *, thu
 
 def _members(store: CatalogStore, names: list[str], *, photos: int) -> csr_array:
     """Return which photos each source has, bool (sources, photos)."""
-    sightings = store.table("sightings", ["photo", "source"])
+    sightings = listed(store)
     words, code = codes(sightings["source"])
     source = np.array([names.index(str(word)) for word in words], dtype=np.int64)[code]
     return members_of(source, sets=len(names), photo=sightings["photo"].to_numpy(), photos=photos)
@@ -240,7 +240,10 @@ def _names(assembly: Assembly, taxonomy: Taxonomy, vocabularies: dict[str, str])
     on_purpose = _most_said({name: report.left_out for name, report in assembly.reports.items()})
     unmapped = [
         Name(
-            source, name, count, (taxonomy.nearest(name, vocabularies.get(source, "")) or "") if rank < NEAREST else ""
+            source,
+            name,
+            count,
+            Names(taxonomy, vocabularies.get(source, "")).advice(name) if rank < NEAREST else "",
         )
         for rank, (source, name, count) in enumerate(forgotten)
     ]

@@ -7,18 +7,23 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tagger.data.catalog.reading import statements, visible
+from tagger.data.catalog.sightings import listed
+from tagger.data.catalog.standing import current
 from tagger.data.catalog.store import CatalogError, CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
+from tagger.data.taxonomy import Taxonomy
 
 WORDS = {PRESENT: "present", ABSENT: "absent", UNKNOWN: "unknown"}
 
 
-def history_tables(store: CatalogStore, wanted: str) -> list[RenderableType]:
-    """Return where a photo was seen and what was said about it, the oldest first.
+def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list[RenderableType]:
+    """Return where a photo was seen, what was said about it, the oldest first, and what of it holds.
 
     Args:
         store: The catalog.
         wanted: The photo's id or 8 digits or more of its beginning, its path, its file name, or what a source calls it.
+        taxonomy: The labels; what was said of others is shown, and does not hold.
 
     Raises:
         CatalogError: If there is no such photo, or several.
@@ -29,10 +34,12 @@ def history_tables(store: CatalogStore, wanted: str) -> list[RenderableType]:
     annotations = store.table("annotations").filter(pc.field("photo") == row)
     batches = {batch.number: batch for batch in store.manifest.batches}
     seen = Table(title=f"Photo {photo['photo_id']}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("source", "key", "path"):
+    for column in ("source", "key", "path", "listed"):
         seen.add_column(column, overflow="fold")
-    for sighting in sightings.to_pylist():
-        seen.add_row(*(Text(str(sighting[column] or "–")) for column in ("source", "key", "path")))
+    still = listed(store).filter(pc.field("photo") == row).select(["source", "key", "path"]).to_pylist()
+    for sighting in sightings.select(["source", "key", "path"]).to_pylist():
+        is_listed = "yes" if sighting in still else "no more"
+        seen.add_row(*(Text(str(cell or "–")) for cell in (*sighting.values(), is_listed)))
     said = Table(title="What was said, the oldest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("label", "value", "origin", "who", "score", "batch"):
         said.add_column(column, overflow="fold")
@@ -48,7 +55,19 @@ def history_tables(store: CatalogStore, wanted: str) -> list[RenderableType]:
         )
     size = f"{photo['width']}×{photo['height']} pixels, " if photo["width"] else ""
     group = "alone in its group" if photo["group"] == row else f"in the group of photo {photo['group']}"
-    return [seen, Text(f"row {row}, {size}fold {photo['fold']}, {group}"), said]
+    return [seen, Text(f"row {row}, {size}fold {photo['fold']}, {group}"), said, Text(_holding(store, row, taxonomy))]
+
+
+def _holding(store: CatalogStore, row: int, taxonomy: Taxonomy) -> str:
+    """Return what holds of all that was said about a photo; what is in neither list is unknown."""
+    of_photo = visible(store).filter(pc.field("photo") == row)
+    holding, _ = current(statements(of_photo, taxonomy)[0])
+    names = {
+        word: [taxonomy.ids[label] for label in sorted(holding.label[holding.value == value].tolist())]
+        for value, word in WORDS.items()
+        if value != UNKNOWN
+    }
+    return "\n".join(f"{word:<8} now: {', '.join(ids) or '–'}" for word, ids in names.items())
 
 
 def find_photo(store: CatalogStore, wanted: str) -> int:
@@ -62,7 +81,7 @@ def find_photo(store: CatalogStore, wanted: str) -> int:
         pc.equal(sightings["key"], wanted),
         pc.fill_null(pc.ends_with(pc.binary_join_element_wise("", sightings["path"], "/"), name.as_py()), False),
     )
-    rows = sorted({*by_id, *sightings.filter(called)["photo"].to_pylist()})
+    rows = sorted({*by_id, *sightings.filter(called)["photo"].drop_null().to_pylist()})
     if not rows:
         raise CatalogError(f"{store.folder} has no photo {wanted!r}: give its id, path, file name or its source's key")
     if len(rows) > 1:

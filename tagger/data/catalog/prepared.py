@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tagger.data.catalog.freed import give_back_freed_memory
 from tagger.data.catalog.reading import codes, statements, visible
-from tagger.data.catalog.sightings import only_pools, silence
+from tagger.data.catalog.sightings import only_pools, silence, trained_rows, where_they_are
 from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.catalog.view import Catalog
@@ -29,6 +27,13 @@ class Prepared:
     sources: Mapping[str, Source] = field(default_factory=dict)
     complete: bool = True
     """Whether parents and implied labels of what is present count as present."""
+
+    def __post_init__(self) -> None:
+        for name in self.sources:
+            if not isinstance(name, str):
+                raise SourceError(
+                    f"data.source.sources: YAML takes the name of a source for {name!r}: put it in quotes"
+                )
 
     def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
         """Read the catalog.
@@ -60,7 +65,7 @@ class Prepared:
 
 
 def view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:
-    """Return what training sees of a catalog: photos with a file, and the states that hold."""
+    """Return what training sees of a catalog: photos with a file that a source lists, and the states that hold."""
     catalog = _view(store, taxonomy, roots=roots, complete=complete)
     give_back_freed_memory()
     return catalog
@@ -68,6 +73,7 @@ def view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], c
 
 def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], complete: bool) -> Catalog:
     photos = store.table("photos", ["photo_id", "source", "path", "width", "height", "fold", "group"])
+    photos = where_they_are(store, photos)
     annotations = visible(store, ["photo", "label", "value", "origin", "source", "annotator"])
     holding, _ = current(statements(annotations, taxonomy)[0])
     follows = taxonomy.closure if complete else None
@@ -78,5 +84,5 @@ def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], 
     if (pools := only_pools(store)).any():
         photos = photos.append_column("pool", pa.array(pools))
     catalog = Catalog(taxonomy, places, photos, held, unknown=silence(store))
-    with_file = pc.is_valid(photos["path"]).to_numpy()
-    return catalog if with_file.all() else catalog.take(np.flatnonzero(with_file))
+    rows = trained_rows(store)
+    return catalog if len(rows) == len(photos) else catalog.take(rows)

@@ -2,7 +2,7 @@
 
     catalog.json              schema version, taxonomy, sources, batches, and the parts of each table
     photos/000001.parquet     a row per photo; the row number is how the other tables call it
-    sightings/000001.parquet  a row per photo and source it was seen in
+    sightings/000001.parquet  a row per photo and source it was seen in, see tagger.data.catalog.sightings
     annotations/000001.parquet  a row per statement: who says what about which label of which photo
 
 Writing adds parts beside the old ones, flushes them, and last renames a new manifest into place. A process killed at
@@ -14,15 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from tagger.atomic import write_text, written_whole
 from tagger.errors import UserError
+from tagger.lock import only_writer
 
 SCHEMA_VERSION = 1
 
@@ -42,7 +43,14 @@ TABLES = {
             "look": pa.binary(),  # perceptual fingerprint; null if there is no file
         }
     ),
-    "sightings": pa.schema({"photo": pa.int32(), "source": WORD, "key": pa.string(), "path": pa.string()}),
+    "sightings": pa.schema(
+        {
+            "photo": pa.int32(),  # null: the source lists this key no more, or at another path that follows
+            "source": WORD,
+            "key": pa.string(),
+            "path": pa.string(),
+        }
+    ),
     "annotations": pa.schema(
         {
             "photo": pa.int32(),
@@ -121,27 +129,29 @@ class CatalogStore:
         Raises:
             CatalogError: If a part is missing or damaged.
         """
-        schema = TABLES[name]
-        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
-        read = [self._read_part(name, part, wanted) for part in self.manifest.parts[name][:parts]]
-        return pa.concat_tables([wanted.empty_table(), *read]).unify_dictionaries()
+        read = [rows for _, rows in islice(self.parts(name, columns), parts)]
+        return pa.concat_tables([_schema(name, columns).empty_table(), *read]).unify_dictionaries()
+
+    def parts(self, name: str, columns: list[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the number of the batch and the rows of every part of a table, the older ones first.
+
+        Raises:
+            CatalogError: If a part is missing or damaged.
+        """
+        for part in self.manifest.parts[name]:
+            yield int(part.partition(".")[0]), self._read_part(name, part, _schema(name, columns))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other writers out; what they wrote before is read first.
 
         Raises:
-            CatalogError: If another process is writing.
+            UserError: If another process is writing.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                self.manifest = self._read_manifest()
-                yield
-        except Timeout:
-            raise CatalogError(
-                f"{self.folder}: another process is writing to this catalog; wait until it is done and try again"
-            ) from None
+        with only_writer(self.folder):
+            self.manifest = self._read_manifest()
+            yield
 
     def append(
         self,
@@ -229,6 +239,11 @@ class CatalogStore:
         with written_whole(folder / part) as file:
             pq.write_table(table.select(TABLES[name].names).cast(TABLES[name]), file, compression="zstd")
         return part
+
+
+def _schema(name: str, columns: list[str] | None) -> pa.Schema:
+    schema = TABLES[name]
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
 def _with_batch(annotations: pa.Table, number: int) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from tagger.data.skipped import Skipped
 from tagger.data.storage import location
 from tagger.data.taxonomy import Taxonomy
 
@@ -38,6 +39,8 @@ class Catalog:
     """The states without annotation noise, where a drawn album knows them."""
     unknown: np.ndarray | None = None
     """What an unknown label of each photo weighs as a negative, float32 (photos,), where its sources say so."""
+    skipped: Skipped | None = None
+    """What the source itself left out; None: nothing, or it was counted when the catalog was prepared."""
 
     def __len__(self) -> int:
         return self.photos.num_rows

@@ -1,7 +1,7 @@
 """COCO and everything that is exported like it: an ``instances_*.json`` and the folder of its photos (Lin et al. 2014).
 
 Of an annotation only what it is of counts, not where or how often, and not whether it is a crowd (``iscrowd``): a
-photo has the label if any instance of the category is on it.
+photo has the label if any instance of the category is on it. The categories that a file lists are what was looked for.
 """
 
 import json
@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tagger.data.sources.encoding import HEAD, encoding_of
 from tagger.data.sources.paths import staying
-from tagger.data.sources.source import Chunk, Folds, Skipped, SourceError
+from tagger.data.sources.source import NAMELESS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
-from tagger.data.states import Unknown
+from tagger.data.states import UNKNOWN, Unknown
 
 _WAY_OUT = (
     "torchvision has no downloader for COCO: get annotations/annotations_trainval2017.zip and zips/train2017.zip from "
@@ -46,8 +47,9 @@ class Coco:
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield all photos and a row per photo and category on it.
 
-        The key of a photo is its ``id``. Annotations of an image or a category that the file does not list are counted
-        as left out, and so are photos whose ``file_name`` leaves the folder, with all that is said of them.
+        The key of a photo is its ``id``. Annotations of an image or a category that the file does not list, or without
+        one, are counted as left out; on their photos what is not listed stays unknown. Counted are also photos whose
+        ``file_name`` leaves the folder, with all that is said of them, photos of one file, and annotations of one id.
 
         Raises:
             SourceError: If the file is missing, not JSON, or not like this; or if two images or categories share an
@@ -57,16 +59,20 @@ class Coco:
         content = _read(file)
         images = _table(content, "images", {"id": pa.int64(), "file_name": pa.string()}, file)
         categories = _table(content, "categories", {"id": pa.int64(), "name": pa.string()}, file)
-        said = _table(content, "annotations", {"image_id": pa.int64(), "category_id": pa.int64()}, file)
+        said = _said(content, skipped, file)
         del content
         if not len(images):
             raise SourceError(f"{file} lists no photos: its 'images' are empty")
         _refuse_repeats(images, "file_name", "images", file)
         _refuse_repeats(categories, "name", "categories", file)
-        for column, listed in (("image_id", images["id"]), ("category_id", categories["id"])):
-            said = _of_known(said, column, listed, skipped, file)
+        said = _of_known(said, "image_id", images["id"], skipped, file)
+        _count_repeats(images, "file_name", "file of several photos", skipped, file)
+        unreadable = said.filter(pc.invert(pc.is_in(said["category_id"], categories["id"].combine_chunks())))
+        said = _of_known(said, "category_id", categories["id"], skipped, file)
         kept = staying(images, "file_name", skipped, file)
-        yield Chunk(self._photos(kept), _annotations(said, kept, categories), str(file))
+        declared = tuple(categories["name"].unique().to_pylist())
+        table = pa.concat_tables([_annotations(said, kept, categories), _nameless(unreadable, kept)])
+        yield Chunk(self._photos(kept), table, str(file), declared)
 
     def _photos(self, images: pa.Table) -> pa.Table:
         path = images["file_name"]
@@ -77,7 +83,9 @@ class Coco:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        with file.open(encoding="utf-8-sig") as opened:
+        with file.open("rb") as raw:
+            encoding = encoding_of(raw.read(HEAD))
+        with file.open(encoding=encoding) as opened:
             content = json.load(opened, object_hook=_lean)
     except FileNotFoundError:
         raise SourceError(f"{file} does not exist; {_WAY_OUT}") from None
@@ -135,11 +143,50 @@ def _refuse_repeats(table: pa.Table, name: str, key: str, file: Path) -> None:
         )
 
 
+def _said(content: dict[str, Any], skipped: Skipped, file: Path) -> pa.Table:
+    """Return the columns image_id and category_id of the annotations; a category that cannot be read is null."""
+    columns = {"image_id": pa.int64(), "category_id": pa.int64()}
+    try:
+        said = _table(content, "annotations", columns, file)
+    except SourceError:
+        entries = content.get("annotations")
+        fine = [[_fits(entry, name, kind) for name, kind in columns.items()] for entry in entries or []]
+        if not isinstance(entries, list) or not any(map(all, fine)):
+            raise
+        for row in (row for row, (has_image, _) in enumerate(fine) if not has_image):
+            skipped.add("annotation without an image_id", f"{file}: annotations[{row}]")
+        good = [
+            (entry, has_category) for entry, (has_image, has_category) in zip(entries, fine, strict=True) if has_image
+        ]
+        rows = [(entry["image_id"], entry["category_id"] if has_category else None) for entry, has_category in good]
+        said = pa.table([pa.array(column, pa.int64()) for column in zip(*rows, strict=True)], names=list(columns))
+    ids = [entry.get("id") for entry in content["annotations"] if isinstance(entry, dict)]
+    # As texts: a number of JSON may have more digits than those of a table.
+    texts = pa.array([str(one) for one in ids if isinstance(one, int)], pa.string())
+    _count_repeats(pa.table({"id": texts}), "id", "annotation listed again", skipped, file)
+    return said
+
+
+def _count_repeats(table: pa.Table, column: str, reason: str, skipped: Skipped, file: Path) -> None:
+    counts = pc.value_counts(table[column].combine_chunks())
+    again = pc.greater(counts.field("counts"), 1)
+    for value, count in zip(
+        counts.field("values").filter(again).to_pylist(), counts.field("counts").filter(again).to_pylist(), strict=True
+    ):
+        skipped.add(reason, f"{file}: {value}", times=count - 1)
+
+
 def _of_known(said: pa.Table, column: str, listed: pa.ChunkedArray, skipped: Skipped, file: Path) -> pa.Table:
-    known = pc.is_in(said[column], listed.combine_chunks())
+    known = pc.fill_null(pc.is_in(said[column], listed.combine_chunks()), False)
     for number in said[column].filter(pc.invert(known)).to_pylist():
         skipped.add(f"annotation of an unknown {column}", f"{file}: {column} {number}")
     return said.filter(known)
+
+
+def _nameless(said: pa.Table, images: pa.Table) -> pa.Table:
+    """Return a row for every photo that shows something that cannot be read."""
+    keys = said["image_id"].unique()
+    return annotation_table(keys.filter(pc.is_in(keys, images["id"].combine_chunks())), NAMELESS, value=UNKNOWN)
 
 
 def _annotations(said: pa.Table, images: pa.Table, categories: pa.Table) -> pa.Table:

@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock
 
-from tagger.data.photo import PHOTO_SUFFIXES, BadPhoto, decode, open_photo
+from tagger.data.finding import is_photo_name, left_out
+from tagger.data.photo import BadPhoto, decode, open_photo
 from tagger.data.sources.csv_table import CsvFormat, read_csv
 from tagger.data.sources.json_lines import json_lines
 from tagger.data.sources.paths import photos_by_folder, staying
@@ -40,10 +41,10 @@ class Crawl:
 
     root: str
     manifest: str | None = None
-    """A ``.csv`` or ``.jsonl``, relative to the root or absolute, with the columns file (relative to the root) and
-    keyword. None: every sub-folder is named after its keyword."""
-    encoding: str = "utf-8"
-    """Of a CSV."""
+    """A ``.csv``, ``.tsv`` or ``.jsonl``, relative to the root or absolute, with the columns file (relative to the
+    root) and keyword. None: every sub-folder is named after its keyword."""
+    encoding: str | None = None
+    """Of a CSV; None: UTF-8, or UTF-16 if the first bytes say so."""
     vocabulary: str = "crawl"
     exhaustive: bool = field(default=False, init=False)
     unknown: Unknown = "ignore"
@@ -69,9 +70,9 @@ class Crawl:
         yield Chunk(photo_table(photos, photos), said, str(file))
 
 
-def _entries(file: Path, encoding: str, skipped: Skipped) -> pa.Table:
+def _entries(file: Path, encoding: str | None, skipped: Skipped) -> pa.Table:
     """Return the columns file, keyword and line of a manifest; of a pair that is listed twice, the first."""
-    if file.suffix == ".csv":
+    if file.suffix in (".csv", ".tsv"):
         rows = read_csv(file, {"file": "file", "keyword": "keyword"}, form=CsvFormat(encoding=encoding))
         found: Iterable[tuple[Any, ...]] = zip(
             *(rows[column].to_pylist() for column in ("line", "file", "keyword")), strict=True
@@ -79,11 +80,12 @@ def _entries(file: Path, encoding: str, skipped: Skipped) -> pa.Table:
     elif file.suffix == ".jsonl":
         found = ((line, entry.get("file"), entry.get("keyword")) for line, entry in json_lines(file, skipped))
     else:
-        raise SourceError(f"manifest {file}: expected a name that ends in .csv or .jsonl")
+        raise SourceError(f"manifest {file}: expected a name that ends in .csv, .tsv or .jsonl")
     lines: dict[tuple[str, str], int] = {}
     for line, photo, keyword in found:
         if isinstance(photo, str) and isinstance(keyword, str) and photo and keyword:
-            lines.setdefault((photo, keyword), line)
+            if lines.setdefault((photo, keyword), line) != line:
+                skipped.add("keyword of a photo listed again", f"{file}, line {line}")
         else:
             skipped.add("no file or no keyword", f"{file}, line {line}")
     columns = [[photo for photo, _ in lines], [keyword for _, keyword in lines], list(lines.values())]
@@ -250,7 +252,8 @@ def _is_photo(content: bytes) -> bool:
 
 
 def _photos(folder: Path) -> int:
-    return sum(file.suffix.lower() in PHOTO_SUFFIXES for file in folder.iterdir()) if folder.is_dir() else 0
+    names = (file.name for file in folder.iterdir()) if folder.is_dir() else ()
+    return sum(is_photo_name(name) and not left_out(name) for name in names)
 
 
 def _end_line(manifest: Path) -> None:

@@ -34,6 +34,7 @@ from urllib3.exceptions import HTTPError, IncompleteRead, InvalidHeader, NameRes
 
 from tagger.data.photo import BadPhoto, decode, open_photo
 from tagger.data.sources.source import SourceError
+from tagger.errors import named
 
 REQUESTS = pa.schema({"key": pa.string(), "url": pa.string(), "md5": pa.string(), "bytes": pa.string()})
 """A row per photo, as text; ``md5`` is base64. Both that and ``bytes`` may be empty, null or missing."""
@@ -214,7 +215,7 @@ def _contents(folder: Path) -> tuple[pa.Table, dict[str, Path]]:
     names, sizes, parts = [], [], {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".jpg") and entry.name.isascii() and entry.is_file():
+            if entry.name.endswith(".jpg") and entry.name.isascii() and Path(entry.path).is_file():
                 names.append(entry.name)
                 sizes.append(entry.stat().st_size)
             elif (part := _PART.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
@@ -407,7 +408,7 @@ class _Downloader:
     def _receive(self, answer: http.Response, part: Path, total: int | None) -> None:
         """Append the body to the part."""
         end = time.monotonic() + self.limits.deadline
-        with part.open("ab") as file:
+        with named(part), part.open("ab") as file:
             try:
                 # Not read(), which would wait for a full piece, however slowly it comes.
                 while piece := answer.raw.read1(_PIECE, decode_content=False):

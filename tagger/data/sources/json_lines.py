@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tagger.data.sources.encoding import HEAD, encoding_of
 from tagger.data.sources.source import Skipped, SourceError
 
 MAX_LINE = 1_000_000
@@ -19,7 +20,10 @@ def json_lines(path: Path, skipped: Skipped) -> Iterator[tuple[int, dict[str, An
     """
     try:
         with path.open("rb") as file:
-            number = 0
+            number, encoding = 0, encoding_of(file.read(HEAD))
+            if encoding != "utf-8-sig":
+                raise SourceError(f"{path} is written in {encoding.upper()}, and JSON lines are UTF-8: save it so")
+            file.seek(0)
             while line := file.readline(MAX_LINE + 1):
                 number += 1
                 if len(line) > MAX_LINE:

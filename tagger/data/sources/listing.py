@@ -6,8 +6,9 @@ label, with, optionally, ``value`` (1 present, 0 absent) and ``score``. Without 
 name of each sub-folder is the label of the photos in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -17,11 +18,12 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from tagger.data.catalog import Catalog
-from tagger.data.sources.csv_table import CsvFormat, read_csv
+from tagger.data.normal_form import all_as_on_disk, as_on_disk
+from tagger.data.sources.csv_table import TAB, CsvFormat, read_csv
 from tagger.data.sources.paths import photos_by_folder
 from tagger.data.sources.source import ANNOTATIONS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
-from tagger.data.states import ABSENT, PRESENT, UNKNOWN, Unknown
+from tagger.data.states import ABSENT, PRESENT, Unknown
 from tagger.data.storage import leaving
 from tagger.data.taxonomy import Taxonomy
 
@@ -44,6 +46,9 @@ class Listing:
     """Empty where the names are those of the taxonomy itself."""
     unknown: Unknown = "ignore"
     folds: Folds = "all"
+    looked_for: Sequence[str] | None = None
+    """Names that people looked for on every photo, where unlisted ones are absent. None: all of the label system or, if
+    it has them, of the vocabulary; in the layout ``folders``, the names of the folders."""
     layout: Literal["wide", "long", "folders"] = "wide"
     photo_column: str = "image"
     labels_column: str = "labels"
@@ -54,17 +59,26 @@ class Listing:
     """A row with a score, 0..1, is an opinion and not a fact."""
     separator: str = "|"
     """What stands between two labels of a cell, in the wide layout."""
-    delimiter: str = ","
+    delimiter: str | None = None
+    """What stands between two columns, ``'\\t'`` for a tab; None: found by the names of the columns."""
     quote: str = '"'
-    encoding: str = "utf-8"
+    encoding: str | None = None
+    """None: UTF-8, or UTF-16 if the first bytes say so."""
 
     def __post_init__(self) -> None:
         choices = {"unlisted": ("unknown", "absent"), "layout": ("wide", "long", "folders")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise SourceError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if self.separator == TAB:
+            object.__setattr__(self, "separator", "\t")
         if not self.separator:
             raise SourceError("separator must not be empty: it stands between two labels")
+        if self.looked_for is not None:
+            if isinstance(self.looked_for, str) or not all(isinstance(name, str) for name in self.looked_for):
+                raise SourceError(f"looked_for must be a list of names, each in quotes, got {self.looked_for!r}")
+            if not self.exhaustive:
+                raise SourceError("looked_for says what is absent where it is not listed: set unlisted=absent too")
         _ = self._form
 
     @property
@@ -84,21 +98,51 @@ class Listing:
         split = self._split_columns(base, names)
         path = pc.binary_join_element_wise(str(PurePosixPath(self.folder) / self._images), names, "/")
         _refuse_splits(split.get("split"), base / "splits.csv")
-        yield Chunk(photo_table(names, path, **split), said, "" if self.layout == "folders" else str(_list(base)))
+        file = "" if self.layout == "folders" else str(_list(base))
+        yield Chunk(photo_table(names, path, **split), said, file, self._declared(said))
 
     def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
         """Read the listing under ``root``.
 
         Raises:
-            SourceError: As ``chunks``, and if a row names a label that the taxonomy does not have.
+            SourceError: As ``chunks``, and if it names what is no label: all such names are listed.
         """
-        base = self.locate(root)
-        names, said = self._said(base, Skipped())
-        unlisted = ABSENT if self.unlisted == "absent" else UNKNOWN
-        states = self._states(names, said, taxonomy, _list(base), unlisted=unlisted)
-        columns = {"path": pc.binary_join_element_wise(self._images, names, "/") if self._images else names}
-        columns |= {name: pc.fill_null(cells, "") for name, cells in self._split_columns(base, names).items()}
-        return Catalog(taxonomy, (str(base),), pa.table(columns), states, self._truth(base, names, taxonomy))
+        # Not above: assembling is about sources.
+        from tagger.data.assembly.alone import states_alone
+        from tagger.data.assembly.gather import gather
+
+        listing = self.listing(root)
+        base, gathered = listing.locate(listing.root), gather(listing)
+        states = states_alone(self.folder, listing, gathered, taxonomy)
+        names = gathered.photos["key"].combine_chunks()
+        paths = pc.binary_join_element_wise(self._images, names, "/") if self._images else names
+        columns = {"path": all_as_on_disk(paths, base)}
+        columns |= {
+            name: pc.fill_null(gathered.photos[name], "")
+            for name in ("split", "group")
+            if gathered.photos[name].null_count < len(names)
+        }
+        truth = listing.truth(taxonomy)
+        return Catalog(taxonomy, (str(base),), pa.table(columns), states, truth, skipped=gathered.skipped)
+
+    def truth(self, taxonomy: Taxonomy) -> csr_array | None:
+        """Return the true states of its photos in their order, which a drawn album has in ``truth.csv``; else None.
+
+        Raises:
+            SourceError: If the file is not about these photos, or names what is no label.
+        """
+        from tagger.data.assembly.alone import states_alone
+        from tagger.data.assembly.gather import collected
+
+        base = self.locate(self.root)
+        if not (path := base / "truth.csv").is_file():
+            return None
+        (listed, _), (names, said) = self._said(base, Skipped()), self._wide(path, Skipped())
+        if not listed.equals(names):
+            raise SourceError(f"{path}: its photos are not those of labels.csv, in the same order")
+        drawn = collected([Chunk(photo_table(names, names), said, str(path))], Skipped())
+        present = states_alone(self.folder, replace(self, unlisted="unknown"), drawn, taxonomy).toarray() == PRESENT
+        return csr_array(np.where(present, PRESENT, ABSENT).astype(np.int8))
 
     def listing(self, root: str | None) -> "Listing":
         """Return this listing with its root, as a catalog is prepared from it."""
@@ -109,7 +153,7 @@ class Listing:
         way_out = "set data.root=<folder> or the environment variable TAGGER_DATA to the folder that holds it"
         if not root:
             raise SourceError(f"data set {self.folder!r} needs a root folder: {way_out}")
-        base = Path(root).expanduser().absolute() / self.folder
+        base = Path(as_on_disk(str(Path(root).expanduser().absolute() / self.folder)))
         for part in (base,) if self.layout == "folders" else (base, base / self._images, _list(base)):
             if not part.exists():
                 raise SourceError(f"data set {self.folder!r}: looked for {part}, which does not exist; {way_out}")
@@ -123,23 +167,28 @@ class Listing:
     def _images(self) -> str:
         return "" if self.layout == "folders" else "images"
 
+    def _declared(self, said: pa.Table) -> tuple[str, ...] | None:
+        if self.looked_for is not None:
+            return tuple(self.looked_for)
+        return tuple(said["name"].unique().to_pylist()) if self.layout == "folders" else None
+
     def _said(self, base: Path, skipped: Skipped) -> Said:
         read = {"wide": self._wide, "long": self._long}.get(self.layout)
-        names, said = read(_list(base)) if read else _folders(base, skipped)
+        names, said = read(_list(base), skipped) if read else _folders(base, skipped)
         if not len(names):
             where = f"{base} has no folders with photos" if read is None else f"{_list(base)} lists no photos"
             raise SourceError(where + (": it has no row below its header" if read else ""))
         return names, said
 
-    def _wide(self, path: Path) -> Said:
+    def _wide(self, path: Path, skipped: Skipped) -> Said:
         columns = {"photo": self.photo_column, "labels": self.labels_column}
-        rows = read_csv(path, columns, {"absent": self.absent_column}, form=self._form)
+        rows = _filled(read_csv(path, columns, {"absent": self.absent_column}, form=self._form))
         self._refuse_photos(rows, path)
         self._refuse_repeats(rows, path)
         states = {"labels": PRESENT, "absent": ABSENT}
         present = [column for column in states if column in rows.column_names]
         said = pa.concat_tables(self._split(rows, column, states[column]) for column in present)
-        return rows["photo"].combine_chunks(), _once(said, path, "in 'labels' and in 'absent'")
+        return rows["photo"].combine_chunks(), _once(said, path, "in 'labels' and in 'absent'", skipped)
 
     def _split(self, rows: pa.Table, column: str, value: int) -> pa.Table:
         """Return a row for every label in the cells of a column."""
@@ -149,17 +198,17 @@ class Listing:
         said = annotation_table(of["photo"], names, value=value, line=of["line"])
         return said.filter(pc.not_equal(said["name"], ""))
 
-    def _long(self, path: Path) -> Said:
+    def _long(self, path: Path, skipped: Skipped) -> Said:
         columns = {"photo": self.photo_column, "label": self.labels_column}
         optional = {"value": self.value_column, "score": self.score_column}
-        rows = read_csv(path, columns, optional, form=self._form)
+        rows = _filled(read_csv(path, columns, optional, form=self._form))
         self._refuse_photos(rows, path)
         value, score = _values(rows, self.value_column, path), _scores(rows, self.score_column, path)
         origin = pc.if_else(score.is_valid(), "product", "source")
         names = pc.utf8_trim_whitespace(rows["label"])
         said = annotation_table(rows["photo"], names, value=value, origin=origin, score=score, line=rows["line"])
         said = said.filter(pc.not_equal(said["name"], ""))
-        return rows["photo"].unique(), _once(said, path, "present and absent")
+        return rows["photo"].unique(), _once(said, path, "present and absent", skipped)
 
     def _refuse_photos(self, rows: pa.Table, path: Path) -> None:
         for wrong, problem in (
@@ -193,40 +242,6 @@ class Listing:
         cells = rows.select(list(wanted)).take(where)
         return {name: pc.if_else(pc.equal(cells[name], ""), None, cells[name]) for name in wanted}
 
-    def _truth(self, base: Path, names: pa.Array, taxonomy: Taxonomy) -> csr_array | None:
-        path = base / "truth.csv"
-        if not path.is_file():
-            return None
-        listed, said = self._wide(path)
-        if not listed.equals(names):
-            raise SourceError(f"{path}: its photos are not those of labels.csv, in the same order")
-        return self._states(names, said, taxonomy, path, unlisted=ABSENT)
-
-    def _states(self, names: pa.Array, said: pa.Table, taxonomy: Taxonomy, path: Path, *, unlisted: int) -> csr_array:
-        """Return the (photos, labels) states; opinions do not count."""
-        said = said.filter(pc.equal(said["origin"], "source"))
-        written = said["name"].unique()
-        known = pa.array([taxonomy.columns.get(name) for name in written.to_pylist()], pa.int32())
-        columns = known.take(pc.index_in(said["name"], written).combine_chunks())
-        if row := _first(said, columns.is_null()):
-            near = taxonomy.nearest(row["name"])
-            column = self.labels_column if row["value"] == PRESENT else self.absent_column
-            place = f"{path}, line {row['line']}, column {column}"
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise SourceError(f"{place}: label {row['name']!r} is not in the taxonomy {taxonomy.name!r}{hint}")
-        rows = pc.index_in(said["key"], names).to_numpy()
-        shape, values = (len(names), len(taxonomy)), said["value"].to_numpy()
-        present, absent = (_marked(rows, columns.to_numpy(), values == value, shape) for value in (PRESENT, ABSENT))
-        if (both := present.multiply(absent)).nnz:
-            photo, label = (int(place[0]) for place in both.nonzero())
-            raise SourceError(
-                f"{path}: photo {str(names[photo])!r} says by two names of {taxonomy.ids[label]!r} that "
-                "it is both present and absent"
-            )
-        if unlisted == ABSENT:
-            return csr_array(np.where(present.toarray(), PRESENT, ABSENT).astype(np.int8))
-        return csr_array(present.astype(np.int8) - absent.astype(np.int8))
-
 
 def _list(base: Path) -> Path:
     return base / "labels.csv"
@@ -240,14 +255,24 @@ def _folders(base: Path, skipped: Skipped) -> Said:
     return pa.concat_arrays(paths), pa.concat_tables(said)
 
 
-def _once(said: pa.Table, path: Path, contradiction: str) -> pa.Table:
-    """Return each label of a photo once, as said first; refuse facts, and opinions, that contradict each other."""
+def _filled(rows: pa.Table) -> pa.Table:
+    """Return the rows without those of which all cells are empty: Excel writes such ones below a table."""
+    cells = [pc.not_equal(pc.utf8_trim_whitespace(rows[name]), "") for name in rows.column_names if name != "line"]
+    return rows.filter(reduce(pc.or_, cells))
+
+
+def _once(said: pa.Table, path: Path, contradiction: str, skipped: Skipped) -> pa.Table:
+    """Return each label of a photo once, as said first, and count the others; refuse what contradicts itself."""
     numbered = said.append_column("row", pa.array(np.arange(len(said))))
     facts = [("value", "min"), ("value", "max"), ("line", "max"), ("row", "min")]
     pairs = numbered.group_by(["key", "name", "origin"]).aggregate(facts)
     if row := _first(pairs.rename_columns({"line_max": "line"}), pc.not_equal(pairs["value_min"], pairs["value_max"])):
         raise SourceError(f"{path}, line {row['line']}: label {row['name']!r} is both {contradiction}")
-    return said.take(np.sort(pairs["row_min"].to_numpy()))
+    first = np.sort(pairs["row_min"].to_numpy())
+    if repeated := len(said) - len(first):
+        again = said.take(pa.array([np.setdiff1d(np.arange(len(said)), first)[0]])).to_pylist()[0]
+        skipped.add("label of a photo said again", f"{path}, line {again['line']}: {again['name']!r}", times=repeated)
+    return said.take(first)
 
 
 def _first(rows: pa.Table, wrong: pa.Array | pa.ChunkedArray) -> dict[str, Any] | None:
@@ -286,8 +311,3 @@ def _refuse_splits(split: pa.ChunkedArray | None, path: Path) -> None:
     for name in split.unique().to_pylist() if split is not None else ():
         if name not in ("train", "test", None):
             raise SourceError(f"{path}, column split: expected train, test or nothing, got {name!r}")
-
-
-def _marked(rows: np.ndarray, columns: np.ndarray, picked: np.ndarray, shape: tuple[int, int]) -> csr_array:
-    """Return a boolean matrix that is true where something is said; twice is as good as once."""
-    return csr_array((np.ones(picked.sum(), dtype=bool), (rows[picked], columns[picked])), shape=shape)

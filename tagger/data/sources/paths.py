@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagger.data.photo import PHOTO_SUFFIXES
+from tagger.data.finding import entries, is_folder, is_photo_name, left_out
 from tagger.data.sources.source import Skipped, SourceError
 from tagger.data.storage import leaving
 
@@ -25,19 +25,23 @@ def photos_by_folder(root: Path, skipped: Skipped) -> Iterator[tuple[str, pa.Arr
 
     Args:
         root: Folder of the folders; photos that lie in it directly are counted as left out.
-        skipped: Also counts files that do not end like a photo, hidden folders, and links to folders: those can leave
-            the root or run in circles.
+        skipped: Also counts files that do not end like a photo, what ``left_out`` names, folders that cannot be
+            read, and links to folders: those can leave the root or run in circles.
 
     Yields:
         Folders in alphabetical order, and strings: paths relative to ``root``, with "/", in alphabetical order.
 
     Raises:
-        SourceError: If a folder cannot be read.
+        SourceError: If the root cannot be read.
     """
-    for entry in _entries(root):
-        if not entry.is_dir():
-            if _is_photo(entry.name):
-                skipped.add("photo in no folder", _shown(entry))
+    try:
+        top = entries(root)
+    except OSError as error:
+        raise SourceError(f"{root} cannot be read: {error.strerror}") from error
+    for entry in top:
+        if not is_folder(entry):
+            if is_photo_name(entry.name):
+                skipped.add(left_out(entry.name) or "photo in no folder", _shown(entry))
         elif _enters(entry, skipped):
             yield entry.name, pa.array(sorted(_photos_below(entry, skipped)), pa.string())
 
@@ -47,12 +51,19 @@ def _photos_below(top: "os.DirEntry[str]", skipped: Skipped) -> Iterator[str]:
     folders = [(top.path, top.name)]
     while folders:
         folder, prefix = folders.pop()
-        for entry in _entries(folder):
+        try:
+            inside = entries(folder)
+        except OSError as error:
+            skipped.add(f"folder cannot be read: {error.strerror}", _printable(folder))
+            continue
+        for entry in inside:
             path = f"{prefix}/{entry.name}"
-            if entry.is_dir():
+            if is_folder(entry):
                 if _enters(entry, skipped):
                     folders.append((entry.path, path))
-            elif not _is_photo(entry.name):
+            elif reason := left_out(entry.name):
+                skipped.add(reason, _shown(entry))
+            elif not is_photo_name(entry.name):
                 skipped.add("not a photo by its name", _shown(entry))
             elif not _is_text(path):
                 skipped.add("name is not UTF-8", _shown(entry))
@@ -60,17 +71,9 @@ def _photos_below(top: "os.DirEntry[str]", skipped: Skipped) -> Iterator[str]:
                 yield path
 
 
-def _entries(folder: Path | str) -> "list[os.DirEntry[str]]":
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
-
-
 def _enters(entry: "os.DirEntry[str]", skipped: Skipped) -> bool:
-    if entry.name.startswith("."):
-        skipped.add("hidden folder", _shown(entry))
+    if reason := left_out(entry.name):
+        skipped.add(reason, _shown(entry))
     elif entry.is_symlink():
         skipped.add("link to a folder", _shown(entry))
     elif not _is_text(entry.name):
@@ -78,10 +81,6 @@ def _enters(entry: "os.DirEntry[str]", skipped: Skipped) -> bool:
     else:
         return True
     return False
-
-
-def _is_photo(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES  # noqa: PTH122 (a Path per file takes seconds)
 
 
 def _is_text(name: str) -> bool:
@@ -94,5 +93,9 @@ def _is_text(name: str) -> bool:
 
 
 def _shown(entry: "os.DirEntry[str]") -> str:
+    return _printable(entry.path)
+
+
+def _printable(path: str) -> str:
     """Return a path that can be printed, whatever its bytes are."""
-    return entry.path.encode(errors="backslashreplace").decode()
+    return path.encode(errors="backslashreplace").decode()

@@ -48,6 +48,8 @@ class Product:
         """
         path = Path(self.root).expanduser() / self.file
         lines = json_lines(path, skipped)
+        # Not the words: a product may say ten million.
+        seen: set[int] = set()
         while batch := list(islice(lines, CHUNK)):
             good = []
             for line, entry in batch:
@@ -55,6 +57,9 @@ class Product:
                     skipped.add(reason, f"{path}, line {line}: {str(entry)[:200]}")
                 else:
                     good.append((line, entry))
+                    if (said := hash((entry["photo"], entry["tag"]))) in seen:
+                        skipped.add("tag of a photo said again", f"{path}, line {line}: {str(entry)[:200]}")
+                    seen.add(said)
             yield _chunk(good, str(path))
 
 

@@ -23,7 +23,7 @@ PHOTOS = pa.schema(
         "path": pa.string(),  # relative to the source's root, with "/" between folders; null if there is no file
         "split": pa.string(),  # "train" or "test" as published, or null
         "group": pa.string(),  # photos with the same text stay in one fold, or null
-        "rotation": pa.int16(),  # degrees counter-clockwise that turn a file without EXIF upright, or null if not said
+        "rotation": pa.int16(),  # degrees counter-clockwise that a file lacks to be upright; null: not said
     }
 )
 """A row per photo."""
@@ -41,6 +41,10 @@ ANNOTATIONS = pa.schema(
 """A row per photo and name."""
 
 
+NAMELESS = ""
+"""The name of something on a photo that cannot be read: what it is nobody knows, so nothing is absent there unsaid."""
+
+
 class SourceError(UserError):
     """A source that cannot be read; the message names the file, the place and the way out."""
 
@@ -55,6 +59,8 @@ class Chunk:
     """Schema ``ANNOTATIONS``."""
     file: str = ""
     """The file that ``line`` counts in."""
+    declared: tuple[str, ...] | None = None
+    """Names that were looked for on every photo, as the file itself lists them; None: it does not."""
 
 
 class Source(Protocol):
@@ -70,7 +76,10 @@ class Source(Protocol):
 
     @property
     def exhaustive(self) -> bool:
-        """Whether annotators looked for every name of the vocabulary, so that a name they did not list is absent."""
+        """Whether annotators looked for every name that the source declares, so that one they did not list is absent.
+
+        Where its chunks declare none, these are the names of the vocabulary that the label system knows.
+        """
 
     @property
     def unknown(self) -> Unknown:

@@ -3,7 +3,10 @@
 What is marked difficult (small, hidden, hard to tell) is by default neither right nor wrong, as in the challenge: a
 photo on which *all* objects of a name are difficult gets a row of value ``UNKNOWN`` for it. The row is needed because
 VOC is exhaustive: without one the name would be absent, which contradicts the annotators, who did see it. The lists
-that the devkit has per class say the same with their third value: 1 present, -1 absent, 0 difficult.
+that the devkit has per class say the same with their third value: 1 present, -1 absent, 0 difficult. The names of these
+lists are what was looked for; a devkit without them looked for the names that it says.
+
+What is odd about an object costs the object, never its photo: it is counted, and what it is stays unknown there.
 """
 
 from collections.abc import Iterator
@@ -15,8 +18,11 @@ import pyarrow as pa
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
+from tagger.data.finding import left_out
+from tagger.data.sources.encoding import encoding_of
 from tagger.data.sources.paths import staying
-from tagger.data.sources.source import Chunk, Folds, Skipped, SourceError
+from tagger.data.sources.photo_files import PhotoFiles
+from tagger.data.sources.source import NAMELESS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import PRESENT, UNKNOWN, Unknown
 
@@ -26,8 +32,10 @@ CHUNK = 4096
 MAX_BYTES = 4_000_000
 """An XML above this is left out; the published ones have some hundred bytes an object."""
 
+SETS = ("train", "val", "trainval", "test")
+
 Objects = dict[str, int]
-"""PRESENT or UNKNOWN for each name on a photo."""
+"""PRESENT or UNKNOWN for each name on a photo; ``NAMELESS`` is UNKNOWN where an object cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +57,7 @@ class Voc:
     folds: Folds = "all"
 
     def __post_init__(self) -> None:
-        choices = {"image_set": ("train", "val", "trainval", "test"), "difficult": ("include", "exclude")}
+        choices = {"image_set": SETS, "difficult": ("include", "exclude")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise SourceError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
@@ -57,29 +65,38 @@ class Voc:
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
         """Yield the photos of the list, some at a time; the key of a photo is its id, "2007_000027".
 
-        A photo whose XML is missing, broken, too large or lacks a name is counted as left out, with file and line.
+        Its file is the one that the XML names, within the folder of the photos, else the one there that is called like
+        the XML. A photo whose XML is missing, broken or too large is counted as left out, with file and line.
 
         Raises:
             SourceError: If the devkit or the list is missing and cannot be fetched, or an XML declares entities: it
                 was made to harm whoever reads it, and then no file beside it can be trusted.
         """
         devkit = self._devkit()
-        photos = _listed(devkit / "ImageSets" / "Main" / f"{self.image_set}.txt", skipped)
-        for at in range(0, len(photos), CHUNK):
-            ids = photos.slice(at, CHUNK).to_pylist()
-            read = {photo: _read(devkit / "Annotations" / f"{photo}.xml", skipped) for photo in ids}
-            yield self._chunk({photo: objects for photo, objects in read.items() if objects is not None}, devkit)
+        main = devkit / "ImageSets" / "Main"
+        listed, classes = _listed(main / f"{self.image_set}.txt", skipped), _classes(main, self.image_set)
+        files = PhotoFiles(devkit / "JPEGImages")
+        for at in range(0, len(listed), CHUNK):
+            photos: dict[str, Objects] = {}
+            paths = []
+            for photo in listed.slice(at, CHUNK).to_pylist():
+                xml = devkit / "Annotations" / f"{photo}.xml"
+                annotation = _read(xml, skipped)
+                if annotation is not None:
+                    photos[photo] = _objects(annotation, xml, skipped, include_difficult=self.difficult == "include")
+                    paths.append(files.of(photo, (annotation.findtext("filename") or "").strip(), xml, skipped))
+            yield self._chunk(photos, paths, devkit, classes)
 
-    def _chunk(self, photos: dict[str, Objects], devkit: Path) -> Chunk:
+    def _chunk(self, photos: dict[str, Objects], paths: list[str], devkit: Path, classes: tuple[str, ...]) -> Chunk:
         folder = devkit.relative_to(Path(self.root).expanduser()).as_posix()
         keys = pa.array(list(photos), pa.string())
-        paths = pa.array([f"{folder}/JPEGImages/{photo}.jpg" for photo in photos], pa.string())
+        within = pa.array([f"{folder}/JPEGImages/{path}" for path in paths], pa.string())
         split = "train" if self.image_set in ("train", "trainval") else "test"
         rows = [(photo, name, value) for photo, objects in photos.items() for name, value in objects.items()]
         said, names, values = (pa.array(column) for column in zip(*rows, strict=True)) if rows else (pa.nulls(0),) * 3
-        if self.difficult == "include":
-            values = PRESENT
-        return Chunk(photo_table(keys, paths, split=split), annotation_table(said, names, value=values))
+        looked_for = classes or tuple({name for _, name, _ in rows} - {NAMELESS})
+        table = annotation_table(said, names, value=values)
+        return Chunk(photo_table(keys, within, split=split), table, declared=looked_for)
 
     def _devkit(self) -> Path:
         """Return the folder of the year, fetching it if that is wanted and needed."""
@@ -114,7 +131,8 @@ class Voc:
 def _listed(file: Path, skipped: Skipped) -> pa.Array:
     """Return the ids in a list of photos, each once; one that leaves the folder is counted."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        content = file.read_bytes()
+        lines = content.decode(encoding_of(content)).splitlines()
     except FileNotFoundError:
         there = ", ".join(sorted(other.stem for other in file.parent.glob("*.txt"))) or "none"
         raise SourceError(f"{file} does not exist; lists that do: {there[:500]}") from None
@@ -129,15 +147,29 @@ def _listed(file: Path, skipped: Skipped) -> pa.Array:
     return staying(pa.table({"id": once}), "id", skipped, file)["id"].combine_chunks()
 
 
-def _read(file: Path, skipped: Skipped) -> Objects | None:
-    """Return the objects on a photo, or None if its XML cannot be read; the reason is counted."""
+def _classes(main: Path, image_set: str) -> tuple[str, ...]:
+    """Return the classes that have lists of their own, ``dog_trainval.txt``: for this list of photos, else for any."""
+    found = {
+        ending: [
+            file.stem.removesuffix(f"_{ending}") for file in main.glob(f"?*_{ending}.txt") if not left_out(file.name)
+        ]
+        for ending in SETS
+    }
+    return tuple(sorted(found[image_set] or {name for names in found.values() for name in names}))
+
+
+def _read(file: Path, skipped: Skipped) -> Any:
+    """Return the root of a photo's XML, or None if it cannot be read; the reason is counted."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             skipped.add(f"XML larger than {MAX_BYTES:,} bytes", str(file))
             return None
-        return _objects(fromstring(content, forbid_dtd=True))
+        annotation = fromstring(content, forbid_dtd=True)
+        if annotation.tag != "annotation":
+            raise ValueError(f"expected <annotation>, got <{annotation.tag}>")
+        return annotation
     except FileNotFoundError:
         skipped.add("no XML", str(file))
     except ParseError as error:
@@ -153,17 +185,38 @@ def _read(file: Path, skipped: Skipped) -> Objects | None:
     return None
 
 
-def _objects(annotation: Any) -> Objects:
+def _objects(annotation: Any, file: Path, skipped: Skipped, *, include_difficult: bool = False) -> Objects:
     """Return what is on a photo; parts of an object (head, hand, foot) are names of their own kind and do not count.
 
     Example:
-        >>> _objects(fromstring("<annotation><object><name>dog</name><difficult>1</difficult></object></annotation>"))
+        >>> tree = "<annotation><object><name>dog</name><difficult>1</difficult></object></annotation>"
+        >>> _objects(fromstring(tree), Path("1.xml"), Skipped())
         {'dog': 0}
     """
     found: Objects = {}
-    for number, item in enumerate(annotation.findall("object"), 1):
-        name, difficult = (item.findtext(tag, default).strip() for tag, default in (("name", ""), ("difficult", "0")))
-        if not name or difficult not in ("0", "1"):
-            raise ValueError(f"object {number} has the name {name!r} and is difficult: {difficult!r}, expected 0 or 1")
-        found[name] = max(found.get(name, UNKNOWN), UNKNOWN if difficult == "1" else PRESENT)
+    seen: set[tuple[str, ...]] = set()
+    for number, item in enumerate(_things(annotation), 1):
+        name, difficult = (item.findtext(tag, "").strip() for tag in ("name", "difficult"))
+        value, place = PRESENT, f"{file}, object {number}"
+        if item.tag != "object" or not name:
+            skipped.add("object without a name", f"{place}: <{item.tag}>")
+            name, value = NAMELESS, UNKNOWN
+        elif difficult not in ("0", "1", ""):
+            skipped.add("object of which difficult is neither 0 nor 1", f"{place}: {name}, {difficult!r}")
+            value = UNKNOWN
+        elif difficult == "1" and not include_difficult:
+            value = UNKNOWN
+        found[name] = max(found.get(name, UNKNOWN), value)
+        words = tuple(text.strip() for text in item.itertext())
+        if item.find("bndbox") is not None:
+            if words in seen:
+                skipped.add("object listed again", f"{place}: {name}")
+            seen.add(words)
     return found
+
+
+def _things(annotation: Any) -> Iterator[Any]:
+    """Yield the objects, and what is named like one under a tag that nobody knows."""
+    for item in annotation:
+        if item.tag == "object" or (item.tag not in ("owner", "source") and item.find("name") is not None):
+            yield item

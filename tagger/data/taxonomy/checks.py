@@ -1,15 +1,22 @@
 """Mistakes in a label system: every one is found and named at once, with the line of its label."""
 
 import difflib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+
 from tagger.data.taxonomy.label_system import Label, closure
 
 RELATIONS = ("parents", "implies", "excludes")
+
+MAX_HINTS = 10
+"""Unknown labels for which a known one that looks like them is searched."""
+
+MAX_VOCABULARIES = 200
 
 
 class Mistake(NamedTuple):
@@ -53,12 +60,14 @@ def _ids(labels: list[tuple[Label, int]]) -> Iterator[Mistake]:
 
 
 def _unknown(labels: list[tuple[Label, int]]) -> Iterator[Mistake]:
-    ids = {label.id for label, _ in labels}
+    ids, hints = {label.id for label, _ in labels}, 0
     for label, line in labels:
         for relation in RELATIONS:
             for other in getattr(label, relation):
                 if other not in ids:
-                    near = difflib.get_close_matches(other, ids, n=1)
+                    hints += 1
+                    # Among thousands of labels each takes a tenth of a second.
+                    near = difflib.get_close_matches(other, ids, n=1) if hints <= MAX_HINTS else []
                     hint = f"; did you mean {near[0]!r}?" if near else ""
                     yield Mistake(line, f"label {label.id!r}: {relation} names {other!r}, which is no label{hint}")
 
@@ -78,12 +87,11 @@ def _contradictions(labels: list[tuple[Label, int]]) -> Iterator[Mistake]:
     """A label from which two labels follow that exclude each other can never be true."""
     column = {label.id: number for number, (label, _) in enumerate(labels)}
     follows = closure({label.id: (*label.parents, *label.implies) for label, _ in labels})
-    excluding = [(label.id, other) for label, _ in labels for other in label.excludes]
-    for label, line in labels:
-        for one, other in excluding:
-            if follows[column[label.id], column[one]] and follows[column[label.id], column[other]]:
-                why = "" if label.id == one else f", since {one!r} follows from it"
-                yield Mistake(line, f"label {label.id!r} implies and excludes {other!r}{why}")
+    for one, other in [(label.id, other) for label, _ in labels for other in label.excludes]:
+        for number in np.flatnonzero(follows[:, column[one]] & follows[:, column[other]]).tolist():
+            label, line = labels[number]
+            why = "" if label.id == one else f", since {one!r} follows from it"
+            yield Mistake(line, f"label {label.id!r} implies and excludes {other!r}{why}")
 
 
 def _claims(
@@ -97,10 +105,10 @@ def _claims(
                     line, f"label {label.id!r}: exact.{vocabulary} lists {name!r}, which is not in its sources"
                 )
     vocabularies = {*chain.from_iterable(label.sources for label, _ in labels), *shared, *left_out}
-    plain = Counter(name for label, _ in labels for name in {label.id, *label.aliases})
-    for name, count in plain.items():
-        if count > 1 and not _is_id(name, labels):
-            yield Mistake(_line_of(name, labels), f"name {name!r} is claimed by {count} labels")
+    if len(vocabularies) > MAX_VOCABULARIES:
+        yield Mistake(0, f"sources of {len(vocabularies):,} vocabularies; at most {MAX_VOCABULARIES} can be told apart")
+        return
+    yield from _claimed_again(labels)
     for vocabulary in sorted(vocabularies):
         claims = _claimed(labels, vocabulary)
         allowed, left = shared.get(vocabulary, set()), left_out.get(vocabulary, {})
@@ -115,6 +123,19 @@ def _claims(
             yield Mistake(0, f"shared.{vocabulary} lists {name!r}, which no two labels claim")
 
 
+def _claimed_again(labels: list[tuple[Label, int]]) -> Iterator[Mistake]:
+    """Of all vocabularies: ids and aliases that several labels have."""
+    lines: dict[str, list[int]] = defaultdict(list)
+    for label, line in labels:
+        for name in {label.id, *label.aliases}:
+            lines[name].append(line)
+    aliases = set(chain.from_iterable(label.aliases for label, _ in labels))
+    for name, claimed in lines.items():
+        # All claims may be one id defined several times, which is another mistake.
+        if len(claimed) > 1 and name in aliases:
+            yield Mistake(max(claimed), f"name {name!r} is claimed by {len(claimed)} labels")
+
+
 def _claimed(labels: list[tuple[Label, int]], vocabulary: str) -> dict[str, list[tuple[Label, int]]]:
     claims: dict[str, list[tuple[Label, int]]] = defaultdict(list)
     for label, line in labels:
@@ -125,12 +146,3 @@ def _claimed(labels: list[tuple[Label, int]], vocabulary: str) -> dict[str, list
 
 def _own(label: Label, vocabulary: str) -> tuple[str, ...]:
     return label.sources.get(vocabulary, ())
-
-
-def _is_id(name: str, labels: list[tuple[Label, int]]) -> bool:
-    """Whether all claims are one id defined several times, which is another mistake."""
-    return all(name not in label.aliases for label, _ in labels)
-
-
-def _line_of(name: str, labels: list[tuple[Label, int]]) -> int:
-    return max(line for label, line in labels if name == label.id or name in label.aliases)

@@ -11,14 +11,16 @@
         aliases: [wood, woods]                # what any source may call it
         sources: {corel5k: [forest, jungle]}  # what one source calls it: where it says so, the label is present
         exact: {corel5k: [forest]}            # those that mean just this label: where they are absent, it is absent
+        closed: true                          # nothing but its kinds: where all of them are absent, it is absent
     shared:                                   # names that deliberately stand for several labels
       corel5k: [formula]
     left_out:                                 # names that deliberately stand for none
       corel5k:
         - {reason: says how a photo was taken, names: [close-up]}
 
-A plain word in place of a mapping is a label without relations. `extends: album` makes it a file of what is there
-beyond another label system: see `tagger.data.taxonomy.growing`.
+Every word is what was typed: `no`, `on`, `2019`, `1e3` and `~` are names like others and need no quotes. A plain word
+in place of a mapping is a label without relations. `extends: album` makes it a file of what is there beyond another
+label system: see `tagger.data.taxonomy.growing`.
 """
 
 import difflib
@@ -32,6 +34,7 @@ import yaml
 from tagger.data.taxonomy.checks import Mistake, mistakes
 from tagger.data.taxonomy.growing import Fields, Stated, grown
 from tagger.data.taxonomy.label_system import Label, Taxonomy, TaxonomyError
+from tagger.yaml_text import WordLoader, check_yaml
 
 FOLDER = Path(__file__).parents[3] / "conf" / "taxonomy"
 
@@ -39,8 +42,14 @@ LISTS = ("parents", "implies", "excludes", "aliases")
 MAPS = ("sources", "exact")
 ROOT = ("name", "extends", "labels", "shared", "left_out")
 
-# libyaml reads 600 labels in a tenth of the time.
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_BYTES = 16 * 2**20
+"""Most bytes of a file: 20,000 labels in two languages have 4 MB."""
+
+MAX_SHOWN = 1000
+"""Most mistakes that are told at once."""
+
+MAX_LABELS = 25_000
+"""Which follow from which is a square of them."""
 
 
 class Entry(NamedTuple):
@@ -61,7 +70,7 @@ def read_taxonomy(name: str) -> Taxonomy:
         ('aeroplane', 'bicycle')
     """
     path = _path(name, Path())
-    return parse_taxonomy(path.read_bytes(), path)
+    return parse_taxonomy(_content(path), path)
 
 
 def parse_taxonomy(content: bytes, path: Path) -> Taxonomy:
@@ -83,15 +92,23 @@ def parse_taxonomy(content: bytes, path: Path) -> Taxonomy:
 def _path(name: str, folder: Path) -> Path:
     """Return the file of a label system; a path begins at the folder."""
     path = folder / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if path.is_file():
+    if _is_file(path):
         return path
     known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    here = [f"{name}.yaml"] if (folder / f"{name}.yaml").is_file() else difflib.get_close_matches(name, known, n=1)
+    here = [f"{name}.yaml"] if _is_file(folder / f"{name}.yaml") else difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {here[0]}?)" if here else ""
     raise TaxonomyError(
         f"no taxonomy {name!r}: {path} does not exist{hint}; known are {', '.join(known)}, or give the path of a "
         ".yaml, in which 'extends: album' and the labels to add are enough"
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    # A name may be longer than any file's.
+    except OSError:
+        return False
 
 
 def _stated(content: bytes, path: Path, extending: tuple[Path, ...]) -> Stated:
@@ -103,10 +120,13 @@ def _stated(content: bytes, path: Path, extending: tuple[Path, ...]) -> Stated:
         extending: Files that extend this one, the first one first.
     """
     found: list[Mistake] = []
-    root = _root(content, path, found)
+    try:
+        root = _root(content, path, found)
+    except RecursionError:
+        raise TaxonomyError(f"{path}: lists within lists without an end; a label system has four levels") from None
     entries = [Entry(_fields(entry, found), entry.line) for entry in root["labels"].value]
     stated = Stated(
-        root["name"].value if "name" in root else path.stem,
+        _text(root["name"], "name", found) if "name" in root else path.stem,
         [(entry.value, entry.line) for entry in entries if entry.value is not None],
         {key: set(names) for key, names in _lists(root.get("shared"), found).items()},
         _left_out(root.get("left_out"), found),
@@ -115,10 +135,13 @@ def _stated(content: bytes, path: Path, extending: tuple[Path, ...]) -> Stated:
     if "extends" in root:
         there = _extended(root["extends"], path, (*extending, path))
         stated = grown(there, stated)
+    if len(stated.labels) > MAX_LABELS:
+        raise TaxonomyError(f"{path}: {len(stated.labels):,} labels; a label system has at most {MAX_LABELS:,}")
     found += mistakes([(_label(fields), line) for fields, line in stated.labels], stated.shared, stated.left_out)
     if found:
         lines = [f"line {line}: {text}" if line else text for line, text in sorted(found)]
-        raise TaxonomyError(f"{path}: {len(lines)} mistake{'s' if len(lines) > 1 else ''}\n  " + "\n  ".join(lines))
+        shown = lines[:MAX_SHOWN] + [f"and {len(lines) - MAX_SHOWN:,} more"] * (len(lines) > MAX_SHOWN)
+        raise TaxonomyError(f"{path}: {len(lines)} mistake{'s' if len(lines) > 1 else ''}\n  " + "\n  ".join(shown))
     return stated
 
 
@@ -133,13 +156,23 @@ def _extended(entry: Entry, path: Path, extending: tuple[Path, ...]) -> Stated:
     if other.resolve() in [file.resolve() for file in extending]:
         chain = " -> ".join(str(file) for file in (*extending, other))
         raise TaxonomyError(f"{path}, line {entry.line}: label systems extend each other in a circle: {chain}")
-    return _stated(other.read_bytes(), other, extending)
+    return _stated(_content(other), other, extending)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise TaxonomyError(f"{path} has {size:,} bytes; a label system has at most {MAX_BYTES:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise TaxonomyError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _root(content: bytes, path: Path, found: list[Mistake]) -> dict[str, Entry]:
     """Return the entries of the file's top level; those of ``labels`` have not been looked into."""
     try:
-        node = yaml.compose(content, Loader=Loader)
+        check_yaml(content)
+        node = yaml.compose(content, Loader=WordLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -151,7 +184,9 @@ def _root(content: bytes, path: Path, found: list[Mistake]) -> dict[str, Entry]:
         raise TaxonomyError(f"{path}: expected the keys 'name' and 'labels' (a list)")
     found += [Mistake(entry.line, f"unknown key {key!r}") for key, entry in root.items() if key not in ROOT]
     root["labels"] = Entry([Entry(item, _line(item)) for item in root["labels"].value.value], root["labels"].line)
-    return {key: entry if key == "labels" else Entry(_value(entry.value), entry.line) for key, entry in root.items()}
+    return {
+        key: entry if key == "labels" else Entry(_value(entry.value, found), entry.line) for key, entry in root.items()
+    }
 
 
 def _fields(entry: Entry, found: list[Mistake]) -> Fields | None:
@@ -160,17 +195,21 @@ def _fields(entry: Entry, found: list[Mistake]) -> Fields | None:
     if isinstance(node, yaml.ScalarNode):
         return {"id": node.value}
     if not isinstance(node, yaml.MappingNode):
-        found.append(Mistake(entry.line, f"expected a word or a mapping with an 'id', got {_value(node)!r}"))
+        found.append(Mistake(entry.line, f"expected a word or a mapping with an 'id', got {_value(node, found)!r}"))
         return None
-    keys = {key: Entry(_value(item.value), item.line) for key, item in _items(node, found)}
+    keys = {key: Entry(_value(item.value, found), item.line) for key, item in _items(node, found)}
     id_ = keys.get("id", Entry(None, 0)).value
     if not isinstance(id_, str) or not id_:
-        found.append(Mistake(entry.line, f"expected a mapping with an 'id', got {_value(node)!r}"))
+        found.append(Mistake(entry.line, f"expected a mapping with an 'id', got {_value(node, [])!r}"))
         return None
     strange = [key for key in keys if key not in Label.__dataclass_fields__]
     found += [Mistake(keys[key].line, f"label {id_!r}: unknown key {key!r}") for key in strange]
-    fields: Fields = {key: keys[key].value for key in ("id", "definition") if key in keys}
-    fields |= {"names": _mapping(keys["names"], found)} if "names" in keys else {}
+    fields: Fields = {"id": id_}
+    fields |= {"definition": _text(keys["definition"], "definition", found)} if "definition" in keys else {}
+    fields |= {"closed": _truth(keys["closed"], found)} if "closed" in keys else {}
+    if "names" in keys:
+        names = _mapping(keys["names"], found)
+        fields["names"] = {key: _text(Entry(name, keys["names"].line), key, found) for key, name in names.items()}
     fields |= {key: tuple(_words(keys[key], key, found)) for key in LISTS if key in keys}
     return fields | {key: _lists(keys[key], found) for key in MAPS if key in keys}
 
@@ -183,10 +222,26 @@ def _items(node: yaml.MappingNode, found: list[Mistake]) -> Iterator[tuple[str, 
     """Yield keys and value nodes; YAML lets a later key silently replace an earlier one, we do not."""
     seen: set[str] = set()
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            found.append(Mistake(_line(key), f"expected a word before the colon, got {_value(key, found)!r}"))
+            continue
         if key.value in seen:
             found.append(Mistake(_line(key), f"key {key.value!r} is written twice"))
         seen.add(key.value)
         yield key.value, Entry(value, _line(key))
+
+
+def _text(entry: Entry, key: str, found: list[Mistake]) -> str:
+    if isinstance(entry.value, str) and (entry.value or key == "definition"):
+        return entry.value
+    found.append(Mistake(entry.line, f"{key}: expected a text, got {entry.value!r}"))
+    return ""
+
+
+def _truth(entry: Entry, found: list[Mistake]) -> bool:
+    if entry.value not in ("true", "false"):
+        found.append(Mistake(entry.line, f"closed: expected true or false, got {entry.value!r}"))
+    return bool(entry.value == "true")
 
 
 def _mapping(entry: Entry, found: list[Mistake]) -> dict[str, Any]:
@@ -208,8 +263,7 @@ def _words(entry: Entry, key: str, found: list[Mistake]) -> list[str]:
         found.append(Mistake(entry.line, f"{key}: expected a list, got {entry.value!r}"))
         return []
     strange = [word for word in entry.value if not isinstance(word, str)]
-    # In YAML `no`, `on` and 1.0 are no words unless they are quoted.
-    found += [Mistake(entry.line, f"{key}: {word!r} is not a word; put it in quotes") for word in strange]
+    found += [Mistake(entry.line, f"{key}: {word!r} is not a word") for word in strange]
     return [word for word in entry.value if isinstance(word, str)]
 
 
@@ -218,8 +272,8 @@ def _left_out(entry: Entry | None, found: list[Mistake]) -> dict[str, dict[str, 
     if entry is None:
         return {}
     result: dict[str, dict[str, tuple[str, int]]] = {}
-    for vocabulary, reasons in entry.value.items():
-        for group in reasons:
+    for vocabulary, reasons in _mapping(entry, found).items():
+        for group in reasons if isinstance(reasons, list) else [reasons]:
             if not isinstance(group, dict) or set(group) != {"reason", "names"}:
                 found.append(
                     Mistake(entry.line, f"left_out.{vocabulary}: expected 'reason' and 'names', got {group!r}")
@@ -228,12 +282,17 @@ def _left_out(entry: Entry | None, found: list[Mistake]) -> dict[str, dict[str, 
             for name in _words(Entry(group["names"], entry.line), f"left_out.{vocabulary}", found):
                 if name in result.setdefault(vocabulary, {}):
                     found.append(Mistake(entry.line, f"left_out.{vocabulary}: {name!r} is listed twice"))
-                result[vocabulary][name] = group["reason"], entry.line
+                result[vocabulary][name] = _text(Entry(group["reason"], entry.line), "reason", found), entry.line
     return result
 
 
-def _value(node: yaml.Node) -> Any:
-    return yaml.constructor.SafeConstructor().construct_document(node)
+def _value(node: yaml.Node, found: list[Mistake]) -> Any:
+    """Return texts, and lists and mappings of them."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, found) for item in node.value]
+    return {key: _value(entry.value, found) for key, entry in _items(node, found)}
 
 
 def _line(node: yaml.Node) -> int:

@@ -1,9 +1,10 @@
 """Labels and the relations between them, as they are used once the file has been read and found right."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class Label:
     exact: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Those of the names that mean just this label: where they are absent it is absent. Apples absent are no fruit
     absent; its id and its aliases are always exact."""
+    closed: bool = False
+    """Whether it is nothing but its kinds, as a group of a published set is: absent where all of them are."""
 
 
 @dataclass(frozen=True)
@@ -131,19 +134,43 @@ class Taxonomy:
         """
         return self._columns(lambda label: label.exact.get(vocabulary, ()))
 
-    def looked_for(self, vocabulary: str) -> tuple[int, ...]:
-        """Return the columns of the labels that a source decides about if it looked for every name of its vocabulary.
+    def looked_for(self, vocabulary: str, names: Iterable[str] | None = None) -> tuple[int, ...]:
+        """Return the columns of the labels that a source decides about if it looked for all of its names.
 
-        Labels that the vocabulary has an exact name for; all, if no label mentions the vocabulary: then these labels
-        are the vocabulary.
+        Labels that one of the names means exactly, and closed ones whose kinds are all among them.
+
+        Args:
+            vocabulary: Whose names they are.
+            names: Those that the source declares, as the label system spells them. None: every name of the
+                vocabulary that a label knows, and where it is the label system's own all labels.
 
         Example:
-            >>> Taxonomy("voc", (Label("dog", {}), Label("cat", {}))).looked_for("voc")
-            (0, 1)
+            >>> system = Taxonomy("mine", (Label("pet", {}), Label("dog", {}, ("pet",)), Label("cat", {}, ("pet",))))
+            >>> system.looked_for(""), system.looked_for("coco", ["dog"])
+            ((0, 1, 2), (1,))
         """
-        if any(vocabulary in label.sources for label in self.labels):
-            return tuple(column for column, label in enumerate(self.labels) if label.exact.get(vocabulary))
-        return tuple(range(len(self)))
+        if names is not None:
+            exact = self.exact_columns_of(vocabulary)
+            found = {column for name in names for column in exact.get(name, ())}
+        elif vocabulary in ("", self.name):
+            found = {*range(len(self))}
+        else:
+            found = {column for column, label in enumerate(self.labels) if label.exact.get(vocabulary)}
+        before = -1
+        while len(found) != before:
+            before = len(found)
+            found |= {column for column in self._kinds if self._kinds[column] <= found}
+        return tuple(sorted(found))
+
+    @cached_property
+    def _kinds(self) -> dict[int, set[int]]:
+        """Columns of the kinds of every closed label."""
+        kinds: dict[int, set[int]] = {column: set() for column, label in enumerate(self.labels) if label.closed}
+        for column, label in enumerate(self.labels):
+            for parent in label.parents:
+                if (above := self.column.get(parent)) in kinds:
+                    kinds[above].add(column)
+        return {column: own for column, own in kinds.items() if own}
 
     def _columns(self, own: Callable[[Label], tuple[str, ...]]) -> dict[str, tuple[int, ...]]:
         found: dict[str, tuple[int, ...]] = {}
@@ -173,10 +200,18 @@ def closure(implied: dict[str, tuple[str, ...]]) -> np.ndarray:
                [0, 0, 1]])
     """
     column = {id_: number for number, id_ in enumerate(implied)}
+    above = {column[id_]: [column[other] for other in others] for id_, others in implied.items() if others}
     reached = np.eye(len(column), dtype=bool)
-    for id_, others in implied.items():
-        reached[column[id_], [column[other] for other in others]] = True
-    # Every squaring doubles the length of the chains that are followed.
-    while not np.array_equal(further := (reached.astype(np.float32) @ reached.astype(np.float32)) > 0, reached):
-        reached = further
+    try:
+        # What follows comes first, so that each row is final when it is taken over.
+        order = [number for number in TopologicalSorter(above).static_order() if number in above]
+    except CycleError:
+        order = list(above)
+    is_final = False
+    while not is_final:
+        is_final = True
+        for number in order:
+            row = reached[number] | reached[above[number]].any(axis=0)
+            is_final &= np.array_equal(row, reached[number])
+            reached[number] = row
     return reached

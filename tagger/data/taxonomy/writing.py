@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -10,6 +12,19 @@ from tagger.atomic import write_text
 from tagger.data.taxonomy.file import parse_taxonomy
 from tagger.data.taxonomy.label_system import Taxonomy, TaxonomyError
 from tagger.errors import UserError
+from tagger.lock import only_writer
+
+
+@contextmanager
+def only_author(target: Path | None) -> Iterator[None]:
+    """Keep others from writing a label system between reading and writing it; they wait. None: none is written."""
+    if target is None:
+        yield
+        return
+    # First: a path leads only through folders that are there.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(target, wait=True):
+        yield
 
 
 def write_checked(target: Path, text: str) -> Taxonomy:
@@ -24,7 +39,6 @@ def write_checked(target: Path, text: str) -> Taxonomy:
     """
     if target.suffix not in (".yaml", ".yml"):
         raise UserError(f"to={target}: a label system is a .yaml file, such as to={target.name}.yaml")
-    # First: a path leads only through folders that are there.
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         grown = parse_taxonomy(text.encode(), target)

@@ -17,6 +17,7 @@ from tagger.errors import UserError
 from tagger.mining.clusters.cluster import Cluster, Ranked
 from tagger.mining.pool import Pool
 from tagger.pages.visible import visible
+from tagger.tracking.labels_csv import written
 
 PHOTOS = ("cluster", "rank", "photo", "cosine", "photo_id")
 
@@ -28,7 +29,8 @@ def write_clusters(path: Path, clusters: Sequence[Cluster]) -> None:
     table.writerow(["cluster", "name", "photos", "cohesion", "words", "nearest"])
     for one in clusters:
         names = [listed(one.words), listed(one.nearest)]
-        table.writerow([one.number, one.name, len(one.rows), f"{one.cohesion:.3f}", *names])
+        # Label names come from others' files; paths, in photos.csv, are joined by and stay what they are.
+        table.writerow([one.number, written(one.name), len(one.rows), f"{one.cohesion:.3f}", *map(written, names)])
     write_text(path, text.getvalue())
 
 

@@ -10,6 +10,7 @@ from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.taxonomy.checks import RELATIONS
 from tagger.data.taxonomy.writing import as_word, beginning, write_checked
 from tagger.errors import UserError
+from tagger.yaml_text import read_words
 
 
 class Addition(NamedTuple):
@@ -30,10 +31,10 @@ def read_suggestions(path: Path) -> list[Addition]:
     if not path.is_file():
         raise UserError(f"patch={path}: there is no such file; what=relations without patch= writes one")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = read_words(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"patch={path}: not YAML in UTF-8: {error}") from error
-    entries = tree.get("relations") if isinstance(tree, dict) else None
+    entries = tree.get("relations") or None if isinstance(tree, dict) else None
     if not isinstance(entries, list | None) or not isinstance(tree, dict) or set(tree) != {"relations"}:
         raise UserError(f"patch={path}: expected 'relations:' and a list, as what=relations writes it")
     if not entries:

@@ -12,7 +12,7 @@ from tagger.data.embedding_store import KEY
 from tagger.data.skipped import Skipped
 from tagger.data.taxonomy import Label, read_taxonomy
 from tagger.data.taxonomy.adding import with_label
-from tagger.data.taxonomy.writing import beginning, write_checked
+from tagger.data.taxonomy.writing import beginning, only_author, write_checked
 from tagger.errors import UserError
 from tagger.mining.clusters.table import Members, read_photos
 from tagger.mining.opened import Mining
@@ -88,9 +88,14 @@ def photos_of(mining: Mining) -> Path:
 
 def grown(mining: Mining, photos: int) -> str:
     """Return the label system that has the label, by name or path; written with a stub of it where none had it."""
+    target = None if mining.config.to is None else Path(mining.config.to).expanduser()
+    with only_author(target):
+        return _grown(mining, photos, target)
+
+
+def _grown(mining: Mining, photos: int, target: Path | None) -> str:
     config = mining.config
     label = str(config.label)
-    target = None if config.to is None else Path(config.to).expanduser()
     source = config.data.taxonomy if target is None or not target.exists() else str(target)
     taxonomy = read_taxonomy(source)
     before = read_taxonomy(config.data.taxonomy)

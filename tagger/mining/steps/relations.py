@@ -9,6 +9,7 @@ from tagger.atomic import write_text
 from tagger.data.catalog.prepared import Prepared
 from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import read_taxonomy
+from tagger.data.taxonomy.writing import only_author
 from tagger.errors import UserError
 from tagger.mining.annotated import as_said
 from tagger.mining.opened import Mining
@@ -45,7 +46,8 @@ def write(mining: Mining) -> None:
     config = mining.config
     patch, target = Path(config.patch).expanduser(), Path(config.to).expanduser()
     additions = read_suggestions(patch)
-    grown = write_grown(config.data.taxonomy, target, additions)
+    with only_author(target):
+        grown = write_grown(config.data.taxonomy, target, additions)
     mining.say(
         f"{len(additions)} more relation{'s' if len(additions) > 1 else ''}; label system {target}, {len(grown)} labels"
     )

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from tagger.archive import check_unpacked
 from tagger.errors import UserError
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import read_labels
+from tagger.trust import read_settings
 
 FACTS = ("experiment", "version", "seed", "data_fingerprint", "taxonomy_fingerprint", "commit", "command")
 """What a comparison needs of ``run.json``."""
+
+MAX_ARRAYS = 4 * 2**30
+"""Most bytes of ``test_scores.npz`` in memory; a short file may unpack to a thousand times as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +150,7 @@ def _labels(path: Path) -> tuple[LabelResult, ...]:
 
 def _arrays(path: Path, *, labels: int) -> dict[str, Any]:
     try:
+        check_unpacked(path, most=MAX_ARRAYS)
         with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in ("scores", "states", "unknown", "photos", "roots")}
     except KeyError as error:
@@ -167,10 +170,9 @@ def _arrays(path: Path, *, labels: int) -> dict[str, Any]:
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        return read_settings(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}; train the run again") from error
-    return config
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ PLACE = (
     "data.workers",
     "data.bad_photos",
     "data.max_pixels",
+    "data.follow_links",
     "trainer",
     "trainer.accelerator",
     "trainer.precision",

@@ -109,7 +109,7 @@ def judge(config: DictConfig, data: PhotoData, watch: Watch, *, callbacks: Seque
     audit = AuditRules(config.rules.keep)
     with tempfile.TemporaryDirectory(prefix="tagger-trial-") as folder:
         run = RunFolder(Path(folder), resumed=False)
-        trainer = build_trainer(config, run, None, [thresholds, fusing, audit, watch, *callbacks])
+        trainer = build_trainer(config, run, None, [thresholds, fusing, audit, watch, *callbacks], resumable=False)
         see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
         trainer.fit(module, data)
         val_map = settle_best(trainer, module, data, run, fusing, audit)

@@ -2,23 +2,37 @@
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from yaml import YAMLError
 
 from tagger.errors import UserError
 from tagger.studies.search.words import key_of, typed_value
+from tagger.trust import CONF, is_trusted, read_settings, refused
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
-SPACES = Path(__file__).parents[3] / "conf" / "space"
+SPACES = CONF / "space"
+
+SEARCHED = (
+    *("data", "network", "head", "regime", "experts", "sampler", "mixup", "loss", "optimizer", "schedule"),
+    *("detector", "rules", "thresholds", "callbacks", "trainer", "distillation", "teacher"),
+)
+"""Settings of training that a space may list: not where things are kept, nor what is told to whom."""
+
+SETTING = re.compile(r"[a-z]\w*(\.[A-Za-z0-9]\w*)*")
+"""A key: no part of it begins with ``_``, which is how Hydra is told what to build."""
+
+PLAIN = re.compile(r"[\w-][\w.+-]*(/\w[\w.+-]*)*")
+"""A choice: a word, or a path below the working folder."""
+
+MAX_ENDS = 300
+"""Most choices and ends of ranges: composing them all takes ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -151,21 +165,41 @@ def read_space(name: str) -> Space:
     is_path = name.endswith((".yaml", ".yml")) or "/" in name
     path = Path(name).expanduser() if is_path else SPACES / f"{name}.yaml"
     try:
-        tree = OmegaConf.to_container(OmegaConf.load(path))
+        tree = read_settings(path)
     except FileNotFoundError:
         there = ", ".join(sorted(file.stem for file in SPACES.glob("*.yaml")))
         raise UserError(f"space={name}: there is no {path}; conf/space has {there}") from None
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"space={name}: {path} cannot be read: {error}") from None
-    if not isinstance(tree, dict) or not tree:
+    if not tree:
         raise UserError(f"{path}: a space lists settings by key, such as 'optimizer.lr: {{low: 1.0e-4, high: 1.0e-2}}'")
     parameters: list[Parameter] = []
     for key, settings in ((str(key), settings) for key, settings in tree.items()):
         try:
             parameters.append(_parameter(key, settings, earlier=parameters))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise UserError(f"{path}: {key}: {error}") from None
+    if is_path:
+        _check_followed(path, parameters)
     return Space(path.stem, path, tuple(parameters))
+
+
+def _check_followed(path: Path, parameters: Sequence[Parameter]) -> None:
+    """Refuse a file from outside conf/ that would say more than which values settings may have.
+
+    Raises:
+        UserError: Names the setting or the value.
+    """
+    if (ends := sum(len(parameter.ends()) for parameter in parameters)) > MAX_ENDS:
+        raise UserError(f"{path}: {ends:,} choices and ends of ranges; each is composed once, so at most {MAX_ENDS}")
+    for parameter in parameters:
+        key = parameter.key
+        if not SETTING.fullmatch(key) or key.partition(".")[0] not in SEARCHED:
+            raise UserError(f"{path}: {key!r:.80} is not searched; a space lists settings of {', '.join(SEARCHED)}")
+        for value in parameter.ends():
+            if isinstance(value, str) and not PLAIN.fullmatch(value) and not is_trusted(value):
+                # Hydra would read on: an interpolation, a file of another folder; timm a model of a hub.
+                raise refused(f"{path}: {key}", value)
 
 
 def _parameter(key: str, settings: Any, *, earlier: Sequence[Parameter]) -> Parameter:

@@ -58,6 +58,7 @@ class Trainings:
         Raises:
             UserError: If the choice does not compose or could not be searched.
         """
+        self._check_record(chosen)
         others = [word for word in self.words if key_of(word) not in self.space.keys]
         values = [as_word(key, value) for key, value in chosen.items()]
         return self._checked(self._compose([*others, *values, f"name={self.name}", f"seed={seed}"], choices=choices))
@@ -112,6 +113,17 @@ class Trainings:
         for key, values in parameter.when.items():
             needed |= self._conditions(above[key]) | {key: values}
         return needed
+
+    def _check_record(self, chosen: Mapping[str, Any]) -> None:
+        """Refuse what neither the space nor the command names: a choice may come out of a record that others wrote."""
+        parameters = {parameter.key: parameter for parameter in self.space.parameters}
+        for key, value in chosen.items():
+            if key not in parameters:
+                raise UserError(f"{key}={value!r:.80} is no setting of the space {self.space.name}")
+            if isinstance(value, bool | int | float | None) or parameters[key].holds(value):
+                continue
+            if value not in (self.space.fixed.get(key), self.start_value(parameters[key])):
+                raise UserError(f"{key}={value!r:.80} is no choice of the space {self.space.name}")
 
     @staticmethod
     def _checked(config: DictConfig) -> DictConfig:

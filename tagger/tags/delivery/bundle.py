@@ -3,23 +3,24 @@
 A bundle is ``manifest.json``, ``model.onnx``, ``card.md`` and, if labels take a detector, ``detector.onnx``, in a
 folder or in a ZIP archive without compression. The manifest names every other file with its size and SHA-256. A bundle
 may come from anywhere, so reading it trusts nothing: files are taken into memory under the names above and no others,
-none is larger than it says, none is written to the disk, and none is unpickled. The hashes find damage, not forgery:
-who can change the model can change its hash.
+none is larger than it says, none is written to the disk, none is unpickled, and graphs are parsed
+(`tagger.tags.onnx_file`). The hashes find damage, not forgery: who can change the model can change its hash.
 """
 
 import hashlib
+import io
 import os
-import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagger.atomic import written_whole
-from tagger.errors import UserError
+from tagger.archive import ArchiveError, opened_archive
+from tagger.atomic import folder_whole, written_whole
+from tagger.errors import UserError, reason
 from tagger.tags.delivery.manifest import Manifest, ManifestError
+from tagger.tags.onnx_file import check_onnx
 
 MANIFEST, MODEL, CARD, DETECTOR = "manifest.json", "model.onnx", "card.md", "detector.onnx"
 FILES = (MODEL, CARD)
@@ -29,8 +30,8 @@ FILES = (MODEL, CARD)
 LIMITS = {MANIFEST: 64 * 2**20, MODEL: 2**31, CARD: 16 * 2**20, DETECTOR: 2**31}
 """Most bytes of each file."""
 
-# How ONNX (protobuf) says that weights lie in another file: an entry with the key "location".
-_ELSEWHERE = b"\x0a\x08location\x12"
+MAX_DIRECTORY = 2**16
+"""Most bytes of an archive's directory, which lists four files."""
 
 
 class BundleError(UserError):
@@ -77,7 +78,7 @@ def write_bundle(path: Path, manifest: Manifest, *, model: bytes, card: str, det
         else:
             _write_folder(path, contents)
     except OSError as error:
-        raise UserError(f"bundle={path} cannot be written: {error.strerror or error}") from error
+        raise UserError(f"bundle={path} cannot be written: {reason(error)}") from error
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -93,9 +94,12 @@ def read_bundle(path: Path) -> Bundle:
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
     manifest = _checked(path, contents)
-    for name in (MODEL, DETECTOR):
-        if _ELSEWHERE in contents.get(name, b""):
-            raise BundleError(f"{path}: the weights of {name} lie in other files, which a bundle may not ask for")
+    for name in {MODEL, DETECTOR} & set(contents):
+        try:
+            # Here and not only where it is opened: onnx, too, would read any file that a graph names.
+            check_onnx(contents[name], control_flow=name == DETECTOR)
+        except ValueError as error:
+            raise BundleError(f"{path}: {name} cannot be read: {error}") from error
     card = contents[CARD].decode("utf-8", errors="replace")
     return Bundle(manifest, contents[MODEL], card, contents.get(DETECTOR))
 
@@ -130,21 +134,12 @@ def _write_archive(path: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def _write_folder(path: Path, contents: Mapping[str, bytes]) -> None:
-    """Write beside, then put in place; of the previous bundle at most a hidden folder is left when cut in between."""
     if path.exists() and not (path / MANIFEST).is_file():
         raise UserError(f"bundle={path} is there and is no bundle: it is left alone; name another folder")
-    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        new, old = beside / "new", beside / "old"
-        new.mkdir()
+    with folder_whole(path) as folder:
         for name, data in contents.items():
-            with written_whole(new / name) as file:
+            with written_whole(folder / name) as file:
                 file.write(data)
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:
@@ -154,25 +149,31 @@ def _read_folder(path: Path) -> dict[str, bytes]:
 
 def _read_file(path: Path) -> bytes:
     try:
-        # Not through a link, and without waiting for a pipe.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        # Not through a link.
+        file = _opened(path, getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError as error:
         raise BundleError(f"{path.parent} is no bundle, or a part of one: {path.name} is missing") from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BundleError(f"{path} is no file")
-        _check_size(path.parent, path.name, status.st_size)
+    with file:
+        _check_size(path.parent, path.name, os.fstat(file.fileno()).st_size)
         return file.read(LIMITS[path.name] + 1)
+
+
+def _opened(path: Path, flags: int = 0) -> io.FileIO:
+    """Open a file, without waiting for a pipe."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BundleError(f"{path} is no file")
+    return io.FileIO(handle)
 
 
 def _read_archive(path: Path) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_archive(_opened(path), directory=MAX_DIRECTORY) as archive:
             members = archive.infolist()
             _check_members(path, members)
             return {member.filename: archive.read(member) for member in members}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError) as error:
+    except ArchiveError as error:
         raise BundleError(f"{path} is no bundle or is damaged: {error}") from error
 
 

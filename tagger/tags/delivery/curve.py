@@ -3,6 +3,7 @@
 Plain numbers and no torch: a bundle carries it.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,8 @@ class Curve:
 
 def _numbers(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list) or any(
-        isinstance(value, bool) or not isinstance(value, int | float) for value in values
+        isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < sys.float_info.max
+        for value in values
     ):
         raise ValueError("a curve consists of numbers")
     return tuple(float(value) for value in values)

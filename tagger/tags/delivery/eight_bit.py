@@ -4,20 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from tagger.data.datamodule import PhotoData
 from tagger.errors import UserError
 from tagger.tags.delivery.quantisation import quantised, with_thresholds
 from tagger.tags.delivery.remeasuring import Remeasured, remeasure
-from tagger.tags.delivery.trained import Run, Trained, describe
+from tagger.tags.delivery.trained import SETTINGS, Run, Trained, describe
 from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.looking import looked_at, pace
+from tagger.tags.thresholds import Target
 from tagger.tracking.curves_json import short_curves
 from tagger.training.building import build_data
 from tagger.training.extending import Extending
+from tagger.trust import own_cache, settings_to_build
 
 CALIBRATION = 200
 """Most validation photos on which the ranges of an eight-bit graph are seen."""
@@ -27,15 +29,11 @@ def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> t
     """Return the same in eight-bit integers, with its own thresholds and figures, and print what it costs.
 
     Raises:
-        UserError: If the run's folder or its photos are not there.
+        UserError: If the run's folder or its photos are not there, or its settings name what files may not.
     """
     if "thresholds" not in run.config:
         raise UserError("int8 fits thresholds again on the run's validation photos: its config.yaml is not there")
-    config = OmegaConf.create(run.config)
-    data, target = build_data(config), instantiate(config.thresholds)
-    # The same folds and weights as in training, if it extended a model.
-    Extending.of(config, data)
-    data.prepare(trained.chain.network.normalisation)
+    data, target = as_trained(trained, run)
     chosen, plain = pace(), Tagger(describe(trained, run), model, detector=trained.detector)
     calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]
     calibrating = looked_at(data.names(np.sort(calibration)), plain, chosen)
@@ -57,6 +55,32 @@ def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> t
         ),
         with_thresholds(small, after.contract.thresholds),
     )
+
+
+def as_trained(trained: Trained, run: Run) -> tuple[PhotoData, Target]:
+    """Return a run's photos, in the folds and with the weights of its training, and what was asked of its labels.
+
+    Raises:
+        UserError: If its settings name what files may not, or do not describe data that is here.
+    """
+    config = settings_to_build(run.config, cache=own_cache(), where=f"the run's {SETTINGS}")
+    try:
+        data, target = build_data(config), instantiate(config.thresholds)
+        # The same folds and weights as in training, if it extended a model.
+        Extending.of(config, data)
+        data.prepare(trained.chain.network.normalisation)
+    except UserError:
+        raise
+    # Whoever wrote the file may have written anything.
+    except Exception as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from error
+        said = next(iter(str(cause).splitlines()), "")
+        raise UserError(
+            f"int8: what the run's {SETTINGS} says cannot be built: {type(cause).__name__}: {said:.300}"
+        ) from error
+    return data, target
 
 
 def cost(before: Remeasured, after: Remeasured, *, sizes: tuple[int, int]) -> Table:

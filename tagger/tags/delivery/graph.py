@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tagger.data.photo import BadPhoto
+from tagger.data.skipped import Skipped
 from tagger.data.transforms import EvalTransform
 from tagger.errors import UserError
 from tagger.tags.chain import Chain, Completed
@@ -111,8 +112,10 @@ class Comparison:
     """Largest difference of a score on random pixels."""
 
 
-def compare(tagger: Tagger, chain: Chain, photos: Sequence[str]) -> Comparison:
+def compare(tagger: Tagger, chain: Chain, photos: Sequence[str], skipped: Skipped | None = None) -> Comparison:
     """Compare scores and tags of a graph with the checkpoint's, on random pixels in batches of 1 to 3, and on photos.
+
+    Photos that cannot be read are counted in ``skipped``.
 
     Raises:
         GraphError: If a score differs by more than ``TOLERANCE`` on a photo or ``NOISE_TOLERANCE`` on random pixels,
@@ -129,10 +132,13 @@ def compare(tagger: Tagger, chain: Chain, photos: Sequence[str]) -> Comparison:
         difference = _difference(found, chain, images, detected, what="random pixels", tolerance=NOISE_TOLERANCE)
         noise = max(noise, difference)
     transform = EvalTransform(**tagger.framing.recipe())
+    skipped = skipped or Skipped()
+    skipped.of = len(photos)
     for photo in photos:
         try:
             images = transform(photo)[None]
-        except BadPhoto:
+        except BadPhoto as error:
+            skipped.add_photo(photo, str(error))
             continue
         detected = None if tagger.detecting is None else tagger.detecting.detections(photo)[None]
         found = tagger.run(tagger.pixels(photo)[None], detected)

@@ -1,8 +1,9 @@
 """``manifest.json``: what a bundle says about itself. Read from strangers, so every value is checked."""
 
 import json
-import math
-from collections.abc import Callable, Mapping
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,12 @@ VERSION = 2
 """Of the format. A reader understands this one and all before it."""
 
 MAX_LABELS = 100_000
+MAX_RELATIONS = 100_000
+MAX_CLASSES = 10_000
+"""Of a detector."""
+
+KINDS = ("parents", "implies", "excludes")
+"""Of relations."""
 
 
 class ManifestError(ValueError):
@@ -100,18 +107,26 @@ class Manifest:
             tree = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise ManifestError(f"not JSON: {error}") from error
+        try:
+            return cls._of(tree)
+        except RecursionError as error:
+            raise ManifestError("values lie too deep in each other") from error
+
+    @classmethod
+    def _of(cls, tree: Any) -> "Manifest":
         if not isinstance(tree, dict) or tree.get("format") != FORMAT:
             raise ManifestError(f"no manifest of a bundle: format must be {FORMAT!r}")
         version = _value(tree, "version", int)
         if version > VERSION:
             raise ManifestError(f"version {version} is newer than the {VERSION} that this tagger reads: upgrade tagger")
+        labels = _labels(_value(tree, "labels", list))
         return cls(
-            labels=_labels(_value(tree, "labels", list)),
+            labels=labels,
             preprocessing=_value(tree, "preprocessing", dict),
             opset=_value(tree, "opset", int),
             precision=_value({"precision": "float32"} | tree, "precision", str),
             detector=_detector(tree.get("detector")),
-            relations=_relations(tree),
+            relations=_relations(tree, {label.id for label in labels}),
             target=_value(tree, "target", dict) if tree.get("target") is not None else None,
             fingerprints=_texts(tree, "fingerprints"),
             run=_texts(tree, "run"),
@@ -125,9 +140,9 @@ def _labels(rows: list[Any]) -> tuple[BundleLabel, ...]:
     if not 0 < len(rows) <= MAX_LABELS:
         raise ManifestError(f"labels must be 1 to {MAX_LABELS:,}, got {len(rows):,}")
     labels = tuple(_label(row, f"labels[{number}]") for number, row in enumerate(rows))
-    ids = [label.id for label in labels]
-    if len(set(ids)) < len(ids):
-        raise ManifestError(f"label {next(id_ for id_ in ids if ids.count(id_) > 1)!r} is there twice")
+    ((id_, count),) = Counter(label.id for label in labels).most_common(1)
+    if count > 1:
+        raise ManifestError(f"label {id_!r} is there twice")
     return labels
 
 
@@ -143,8 +158,8 @@ def _label(row: Any, where: str) -> BundleLabel:
         for name, value in _value(row, "figures", dict, where).items()
     }
     return BundleLabel(
-        id=_value(row, "id", str, where),
-        names=_texts(row, "names", where),
+        id=_text(_value(row, "id", str, where), f"{where}.id"),
+        names={_text(language, where): _text(name, where) for language, name in _texts(row, "names", where).items()},
         threshold=threshold,
         verdict=_value(row, "verdict", str, where) if row.get("verdict") is not None else None,
         fallback=_value(row, "fallback", str, where) if row.get("fallback") is not None else None,
@@ -159,11 +174,18 @@ def _detector(tree: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(tree, dict):
         raise ManifestError(f"detector must be a mapping, got {tree!r:.80}")
-    labels = _value(tree, "labels", dict, "detector")
+    classes = list(_ids(tree.get("classes"), "detector.classes"))
+    labels = {
+        name: list(_ids(ids, f"detector.labels.{name}"))
+        for name, ids in _value(tree, "labels", dict, "detector").items()
+    }
+    # A class may have several labels, and several classes the same name.
+    if len(classes) > MAX_CLASSES or sum(len(labels.get(name, ())) for name in classes) > MAX_LABELS:
+        raise ManifestError(f"a detector has at most {MAX_CLASSES:,} classes that mean {MAX_LABELS:,} labels in all")
     return {
         "sha256": _value(tree, "sha256", str, "detector"),
-        "classes": list(_ids(tree.get("classes"), "detector.classes")),
-        "labels": {name: list(_ids(ids, f"detector.labels.{name}")) for name, ids in labels.items()},
+        "classes": classes,
+        "labels": labels,
         "long_side": _value(tree, "long_side", int, "detector"),
         "floor": _value(tree, "floor", float, "detector"),
     }
@@ -179,13 +201,22 @@ def _curve(plain: Any, where: str) -> Curve | None:
 def _ids(values: Any, where: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ManifestError(f"{where} must be a list of texts, got {values!r:.80}")
-    return tuple(values)
+    return tuple(_text(value, where) for value in values)
 
 
-def _relations(tree: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    rows = [_ids(row, "relations") for row in tree.get("relations", [])]
-    if any(len(row) != 3 for row in rows):
-        raise ManifestError("relations must be rows of kind, label and other label")
+def _text(value: str, where: str) -> str:
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ManifestError(f"{where} holds half a character, which no file can hold: {value!r:.80}")
+    return value
+
+
+def _relations(tree: Mapping[str, Any], labels: Set[str]) -> tuple[tuple[str, str, str], ...]:
+    rows = [_ids(row, "relations") for row in _value({"relations": [], **tree}, "relations", list)]
+    if len(rows) > MAX_RELATIONS:
+        raise ManifestError(f"relations must be at most {MAX_RELATIONS:,}, got {len(rows):,}")
+    for row in rows:
+        if len(row) != 3 or row[0] not in KINDS or not set(row[1:]) <= labels:
+            raise ManifestError(f"relations must be rows of {', '.join(KINDS)}, label and other label, got {row!r:.80}")
     return tuple((kind, label, other) for kind, label, other in rows)
 
 
@@ -202,10 +233,10 @@ def _texts(tree: Mapping[str, Any], key: str, where: str = "") -> dict[str, str]
 
 def _value(tree: Mapping[str, Any], key: str, kind: Callable[..., Any], where: str = "") -> Any:
     """Return a value of a mapping that must be of a kind; whole numbers are also floats, true and false are neither."""
-    value = tree.get(key)
+    value, name = tree.get(key), getattr(kind, "__name__", str(kind))
     kinds = (int, float) if kind is float else kind
     is_right = isinstance(value, kinds) and not isinstance(value, bool)  # type: ignore[arg-type]
-    if not is_right or (kind is float and not math.isfinite(value)):  # type: ignore[arg-type]
-        name = getattr(kind, "__name__", str(kind))
+    # A whole number that no float can hold is none either.
+    if not is_right or (kind in (int, float) and not abs(value) < sys.float_info.max):  # type: ignore[arg-type]
         raise ManifestError(f"{f'{where}.{key}'.lstrip('.')} must be a {name}, got {value!r:.80}")
     return value

@@ -8,10 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from tagger.errors import UserError
 from tagger.model.checkpoint import load_checkpoint
 from tagger.tags.chain import Chain
@@ -24,6 +20,7 @@ from tagger.tags.relations.rules import Rules
 from tagger.tracking.curves_json import read_curves
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.labels_csv import read_labels
+from tagger.trust import read_settings
 
 FIGURES = (
     *("train_count", "ap", "precision", "recall", "support"),
@@ -31,6 +28,9 @@ FIGURES = (
 )
 """Columns of ``labels.csv`` that a bundle carries."""
 
+
+SETTINGS = "config.yaml"
+"""Of a run, in its folder."""
 
 DETECTOR = ("sha256", "classes", "labels", "long_side", "floor")
 """What a bundle says of its detector, from the checkpoint's recipe."""
@@ -76,7 +76,8 @@ def read_trained(path: Path) -> Trained:
         raise
     # What torch raises for a file that is no checkpoint depends on its first bytes.
     except Exception as error:
-        raise UserError(f"checkpoint={path} cannot be read: {str(error).splitlines()[0]}") from error
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"checkpoint={path} cannot be read: {said:.300}") from error
 
 
 def _detector(checkpoint: Path) -> bytes:
@@ -105,13 +106,13 @@ def read_run(checkpoint: Path) -> Run:
     try:
         table = folder / "labels.csv"
         labels = {label.id: label for label in read_labels(table)} if table.is_file() else {}
-        settings = folder / "config.yaml"
-        config: Any = OmegaConf.to_container(OmegaConf.load(settings)) if settings.is_file() else {}
+        settings = folder / SETTINGS
+        config = read_settings(settings) if settings.is_file() else {}
         mlflow_run_id = str(_json(folder / "run.json").get("mlflow_run_id", ""))
         drawn = folder / "curves.json"
         curves = read_curves(drawn) if drawn.is_file() else {}
         return Run(labels, curves, _json(folder / "metrics.json"), config, mlflow_run_id)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"the run's folder {folder} cannot be read: {error}") from error
 
 
@@ -176,7 +177,8 @@ def _target(run: Run) -> dict[str, Any] | None:
     asked = run.config.get("thresholds")
     if not isinstance(asked, dict):
         return None
-    return {name: value for name, value in asked.items() if not name.startswith("_")}
+    plain = {name: value for name, value in asked.items() if isinstance(value, bool | int | float | str | None)}
+    return {name: value for name, value in plain.items() if not str(name).startswith("_")}
 
 
 def _run_facts(run: Run) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from rich.progress import track
 
-from tagger.data.by_content import Column, by_content
+from tagger.data.by_content import Column, Computed, by_content
 from tagger.data.catalog import Catalog
 from tagger.data.decoding import Framed, framed
 from tagger.data.photo import BadPhoto, decoder
@@ -77,21 +77,22 @@ def highest_scores(
     """
     ids = catalog.photos["photo_id"].combine_chunks().take(pa.array(rows, pa.int64()))
 
-    def compute(places: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-        photos = [catalog.place(int(rows[place])) for place in places.tolist()]
-        for photo in _watched(photos, framing, workers=workers):
+    def place(row: int) -> str:
+        return catalog.place(int(rows[row]))
+
+    def compute(places: NDArray[np.int64]) -> Computed:
+        for photo in _watched([place(row) for row in places.tolist()], framing, workers=workers):
             if photo.pixels is None:
                 raise BadPhoto(
                     f"{photo.photo}: {photo.error}; it was readable a moment ago: run again to have it left out"
                 )
-            yield detector.highest(photo.pixels)[None]
+            yield [photo.sha256], detector.highest(photo.pixels)[None]
 
     home = folder / fingerprint(detector.sha256, framing)
     column = Column("highest", pa.float32(), len(detector.classes))
-    kept = by_content(ids, compute, home=home, column=column)
-    return np.asarray(kept.numbers[kept.places], dtype=np.float32)
+    return by_content(ids, compute, place=place, home=home, column=column).of(np.arange(len(rows)))
 
 
 def _watched(photos: list[str], framing: Undistorted, *, workers: int) -> Iterator[Framed]:
-    ready = framed(photos, framing, workers=workers, ahead=8 * max(1, workers))
+    ready = framed(photos, framing, workers=workers, ahead=8 * max(1, workers), hashed=True)
     yield from track(ready, description="detections", total=len(photos))

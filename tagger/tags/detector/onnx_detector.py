@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tagger.errors import UserError
 from tagger.tags.detector.classes import NO_CLASS
 from tagger.tags.detector.picture import Picture, as_input
-from tagger.tags.session import open_session
+from tagger.tags.session import Session, open_session
 
 MAX_BYTES = 2**31
 """Largest file that is read: a protobuf cannot be larger."""
@@ -61,8 +61,8 @@ class OnnxDetector:
         self.name = name
         self.sha256 = hashlib.sha256(model).hexdigest()
         self.session = _session(model, name=name, threads=threads)
-        self.input = _input(self.session.get_inputs(), name=name)
-        self.outputs = _outputs(self.session.get_outputs(), name=name)
+        self.input = _input(self.session.inputs, name=name)
+        self.outputs = _outputs(self.session.outputs, name=name)
         self._nameless = np.array([class_ in NO_CLASS for class_ in self.classes])
         # It must run, on a picture of a size of our own.
         self.objects(np.full((3, 96, 64), 0.5, np.float32))
@@ -75,8 +75,7 @@ class OnnxDetector:
         """
         try:
             values = self.session.run(self.outputs, {self.input: picture})
-        # onnxruntime's exceptions have no common ancestor of their own.
-        except Exception as error:
+        except ValueError as error:
             raise DetectorError(f"{self.name} does not run: {error}") from error
         found = Found(*values)
         self._check(found)
@@ -93,7 +92,7 @@ class OnnxDetector:
         return scores
 
     def _check(self, found: Found) -> None:
-        objects = len(found.scores)
+        objects = found.scores.size
         if found.boxes.shape != (objects, 4) or found.classes.shape != (objects,) or found.scores.ndim != 1:
             shapes = ", ".join(str(value.shape) for value in found)
             raise DetectorError(f"{self.name} must give boxes [N, 4], labels [N] and scores [N], gave {shapes}")
@@ -119,9 +118,10 @@ class OnnxDetector:
             )
 
 
-def _session(model: bytes, *, name: str, threads: int | None) -> Any:
+def _session(model: bytes, *, name: str, threads: int | None) -> Session:
     try:
-        return open_session(model, threads=threads)
+        # Non-maximum suppression is a branch or a loop in the detectors of torchvision.
+        return open_session(model, threads=threads, control_flow=True)
     except ValueError as error:
         raise DetectorError(f"{name} is no detector that onnxruntime can read: {error}") from error
 

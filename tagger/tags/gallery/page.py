@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tagger.atomic import written_whole
-from tagger.errors import UserError
+from tagger.errors import UserError, reason
 from tagger.pages.template import page_template
 from tagger.pages.visible import visible
 from tagger.tags.gallery.blocks import json_block, picture_block
@@ -53,7 +53,7 @@ class Gallery:
             if self.path.exists() and not _is_ours(self.path):
                 raise UserError(f"gallery={self.path} is there and is no gallery: name another, or remove it")
         except OSError as error:
-            raise UserError(f"gallery={self.path} cannot be written: {error.strerror}") from error
+            raise UserError(f"gallery={self.path} cannot be written: {reason(error)}") from error
 
 
 @dataclass
@@ -111,7 +111,7 @@ def write_gallery(
         with written_whole(gallery.path) as file:
             file.writelines(piece.encode() for piece in page)
     except OSError as error:
-        raise UserError(f"gallery={gallery.path} cannot be written: {error.strerror}") from error
+        raise UserError(f"gallery={gallery.path} cannot be written: {reason(error)}") from error
     return contents
 
 

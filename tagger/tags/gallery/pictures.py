@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.data.decoding import framed
-from tagger.data.photo import decode, open_photo
+from tagger.data.photo import PhotoFile, decode, open_photo
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Picture:
     """Its longest side in pixels; smaller photos stay as they are."""
     quality: int = 70
 
-    def framed(self, photo: str) -> NDArray[np.uint8]:
+    def framed(self, photo: PhotoFile) -> NDArray[np.uint8]:
         """Return the bytes, (bytes,); upright, and without what else the file says, such as where it was taken.
 
         Raises:

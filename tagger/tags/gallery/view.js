@@ -51,11 +51,12 @@ function showFilters() {
   without.lastChild.textContent = number;
 }
 
-// Words for a shell: an id that could mean something to it is left out.
+// Words for a shell: an id that Hydra could take for something else is a text in quotes.
 function showMoved() {
   document.querySelector("#moved").hidden = !moved.size;
-  const words = [...moved].filter(([label]) => /^[\w.-]+$/.test(label)).map(([label, value]) => `${label}: ${value}`);
-  document.querySelector("#words").textContent = `'own_thresholds={${words.join(", ")}}' overwrite=true`;
+  const isPlain = label => /^[A-Za-z_][\w.-]*$/.test(label) && !/^(true|false|null|nan|inf)$/i.test(label);
+  const words = [...moved].map(([label, value]) => `${isPlain(label) ? label : JSON.stringify(label)}: ${value}`);
+  document.querySelector("#words").textContent = `'own_thresholds={${words.join(", ").replaceAll("'", "'\\''")}}' overwrite=true`;
 }
 
 function refresh() {

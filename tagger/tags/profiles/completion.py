@@ -1,6 +1,7 @@
 """Relations that a profile adds, applied to a bundle's scores: `tagger.tags.relations.rules` in numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from tagger.errors import UserError
 
 Relation = tuple[str, str, str]
 """Kind (``parents``, ``implies`` or ``excludes``), label, other label."""
+
+MAX_RELATED = 3000
+"""Most labels with relations, and a hundred times as many may follow from others: a chain of them takes seconds."""
 
 
 class Completion:
@@ -32,25 +36,41 @@ class Completion:
     def __init__(self, labels: Sequence[str], relations: Sequence[Relation]) -> None:
         from tagger.data.taxonomy.label_system import closure
 
+        # Only the labels of some relation: which follow from which is a square of them.
+        named = {id_ for _, *pair in relations for id_ in pair}
+        self.columns = np.array([number for number, id_ in enumerate(labels) if id_ in named], dtype=np.int64)
+        labels = [labels[number] for number in self.columns]
+        _refuse_many(len(labels), MAX_RELATED, "labels that have relations")
         column = {id_: number for number, id_ in enumerate(labels)}
         stated: dict[str, tuple[str, ...]] = dict.fromkeys(labels, ())
         for kind, label, other in relations:
             if kind != "excludes":
                 stated[label] += (other,)
+        _refuse_circles(stated)
         follows = closure(stated)
-        _refuse_circles(labels, follows)
         pairs = {
             tuple(sorted((column[label], column[other]))) for kind, label, other in relations if kind == "excludes"
         }
         self.excluding = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+        _refuse_many(len(pairs), MAX_RELATED, "pairs that exclude each other")
         _refuse_contradictions(labels, follows, self.excluding)
         self.follows = follows
         self.sources, self.targets = np.nonzero(follows & ~np.eye(len(labels), dtype=bool))
+        _refuse_many(len(self.sources), 100 * MAX_RELATED, "pairs of which one follows from the other")
 
     def __call__(
         self, scores: NDArray[np.float32], origins: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return completed scores and why each is what it is, both (photos, labels)."""
+        all_scores, all_origins = scores.copy(), np.array(origins)
+        all_scores[:, self.columns], all_origins[:, self.columns] = self._completed(
+            scores[:, self.columns], origins[:, self.columns]
+        )
+        return all_scores, all_origins
+
+    def _completed(
+        self, scores: NDArray[np.float32], origins: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         completed = self._raised(scores, origins)
         if not len(self.excluding):
             return completed
@@ -78,11 +98,17 @@ class Completion:
         return fallen
 
 
-def _refuse_circles(labels: Sequence[str], follows: NDArray[np.bool_]) -> None:
-    both = np.argwhere(np.triu(follows & follows.T, k=1))
-    if len(both):
-        one, other = (labels[number] for number in both[0])
-        raise UserError(f"profile, implies: {one} and {other} would follow from each other")
+def _refuse_many(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise UserError(f"profile: with its relations there are {count:,} {what}; at most {most:,} can be completed")
+
+
+def _refuse_circles(stated: Mapping[str, Sequence[str]]) -> None:
+    try:
+        TopologicalSorter(stated).prepare()
+    except CycleError as error:
+        one, other, *_ = sorted(set(error.args[1]), key=list(stated).index)
+        raise UserError(f"profile, implies: {one} and {other} would follow from each other") from error
 
 
 def _refuse_contradictions(labels: Sequence[str], follows: NDArray[np.bool_], excluding: NDArray[np.int64]) -> None:

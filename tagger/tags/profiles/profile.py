@@ -30,6 +30,13 @@ SILENCE = 2.0
 MAX_BYTES = 2**20
 """Most bytes of a profile's file."""
 
+MAX_VALUES = 200_000
+"""Most names, numbers and lists in it."""
+
+
+NUMBERS = ("target", "targets", "thresholds", "tags_per_photo")
+"""Settings whose values are numbers; ids, names and languages are what was typed, `no` and 2019 too."""
+
 
 class ProfileError(UserError):
     """A profile that cannot be applied; the message names the value and where it stands."""
@@ -61,12 +68,16 @@ class Profile:
         try:
             import yaml
 
-            if file.stat().st_size > MAX_BYTES:
-                raise ProfileError(f"profile={path} has more than {MAX_BYTES:,} bytes")
-            tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return cls.from_plain({} if tree is None else tree)
+            from tagger.yaml_text import read_words
         except ImportError as error:
             raise UserError("a profile needs PyYAML: pip install tagger[runtime]") from error
+        try:
+            if file.stat().st_size > MAX_BYTES:
+                raise ProfileError(f"profile={path} has more than {MAX_BYTES:,} bytes")
+            tree = read_words(file.read_text(encoding="utf-8"), values=MAX_VALUES) or {}
+            if isinstance(tree, dict):
+                tree = {name: _numbers(value) if name in NUMBERS else value or None for name, value in tree.items()}
+            return cls.from_plain(tree)
         except OSError as error:
             raise ProfileError(f"profile={path} cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -154,6 +165,16 @@ class Profile:
             for id_ in ids:
                 if id_ not in known:
                     raise ProfileError(f"profile, {place}: the bundle has no label {id_!r}")
+
+
+def _numbers(value: Any) -> Any:
+    """Return what a setting of numbers holds, labels as they were typed."""
+    if isinstance(value, dict):
+        return {name: _numbers(number) for name, number in value.items()}
+    from tagger.yaml_text import read_plain
+
+    # A number within a text, and not YAML within YAML.
+    return read_plain(value, values=1) if isinstance(value, str) else value
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

@@ -1,10 +1,6 @@
 """What one visitor of the page has dropped: photos with their scores, from which tags are decided again and again."""
 
-import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,57 +19,72 @@ Thresholds = NDArray[np.float32]
 class ShownPhoto:
     """A photo that the page shows."""
 
+    number: int
+    """What the page calls it; none of the visitor's photos ever had the same."""
     photo_id: str
     name: str
-    picture: Path
+    picture: bytes
     """A small JPEG of it."""
+    place: int
+    """Where it was in the order of what was dropped: photos are read some at a time, and the first may be last."""
 
 
-@dataclass(frozen=True, eq=False)
 class Album:
-    """The photos of one visitor; adding some makes a new album. A photo takes 13 bytes for every label."""
+    """The photos of one visitor. A photo takes 13 bytes for every label, and its small picture.
 
-    folder: Path
-    """Where its pictures are."""
-    photos: tuple[ShownPhoto, ...]
-    scored: Scored
-    """Row by row what the network said of the photos."""
+    Args:
+        nothing: What the network says of no photo.
+    """
 
-    @classmethod
-    def empty(cls, pictures: Path, scored: Scored) -> "Album":
-        """Return an album without photos.
-
-        Args:
-            pictures: Where its folder of pictures is made.
-            scored: Of no photo.
-        """
-        return cls(Path(tempfile.mkdtemp(dir=pictures, prefix="album-")), (), scored)
+    def __init__(self, nothing: Scored) -> None:
+        self.photos: list[ShownPhoto] = []
+        self._nothing, self._parts = nothing, [nothing]
+        self._first = 0
+        self._ids: set[str] = set()
 
     def __len__(self) -> int:
         return len(self.photos)
 
-    def with_photos(self, names: Sequence[str], read: Sequence[ReadPhoto], scored: Scored) -> "Album":
-        """Return the album with more photos, in the order of the rows of ``scored``."""
-        shown = []
-        for number, (name, photo) in enumerate(zip(names, read, strict=True), start=len(self)):
-            picture = self.folder / f"{number}.jpg"
-            picture.write_bytes(photo.picture)
-            shown.append(ShownPhoto(photo.photo_id, name, picture))
-        return replace(self, photos=(*self.photos, *shown), scored=stacked(self.scored, scored))
+    @property
+    def scored(self) -> Scored:
+        """Row by row what the network said of the photos."""
+        if len(self._parts) > 1:
+            self._parts = [stacked(self._parts)]
+        return self._parts[0]
+
+    @property
+    def next_place(self) -> int:
+        """Where the next photo that is dropped goes."""
+        return max((photo.place for photo in self.photos), default=-1) + 1
+
+    def add(self, name: str, read: ReadPhoto, scored: Scored, *, place: int) -> None:
+        """Add a photo."""
+        number = self._first + len(self)
+        self.photos.append(ShownPhoto(number, read.photo_id, name, read.picture, place))
+        self._parts.append(scored)
+        self._ids.add(read.photo_id)
 
     def holds(self, photo_id: str) -> bool:
         """Return whether a photo is in the album already."""
-        return any(photo.photo_id == photo_id for photo in self.photos)
+        return photo_id in self._ids
 
-    def remove_pictures(self) -> None:
-        """Remove its folder: the visitor has gone."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def row(self, number: int | None) -> int | None:
+        """Return the row of a photo, None if it is not here, or not any more."""
+        if number is None or not 0 <= number - self._first < len(self):
+            return None
+        return number - self._first
+
+    def clear(self) -> None:
+        """Remove all photos."""
+        self._first += len(self)
+        self.photos, self._parts, self._ids = [], [self._nothing], set()
 
 
-def stacked(above: Scored, below: Scored) -> Scored:
-    """Return the rows of both."""
-    parts = {field.name: (getattr(above, field.name), getattr(below, field.name)) for field in fields(Scored)}
-    return Scored(**{name: np.concatenate(both) for name, both in parts.items()})
+def stacked(parts: list[Scored]) -> Scored:
+    """Return the rows of all."""
+    return Scored(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Scored)}
+    )
 
 
 def nothing_scored(tagger: Tagger) -> Scored:

@@ -1,40 +1,19 @@
-"""What all visitors of the page share, and what it does for one of them: tag photos, keep a verdict."""
+"""What all visitors of the page share, and what it does for one of them: tag photos, keep a correction."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import numpy as np
+from starlette.concurrency import run_in_threadpool
 
 from tagger.pages.visible import visible
-from tagger.tags.corrections import Correction, CorrectionsFile, Value, now
+from tagger.tags.corrections import Correction, CorrectionsFile, now
 from tagger.tags.delivery.bundle import MODEL
 from tagger.tags.runtime import Scored, Tag, Tagger
 from tagger.tags.serving.album import Album, Thresholds, nothing_scored
-from tagger.tags.serving.folder import Root
-from tagger.tags.serving.reading import PhotoReader, ReadPhoto
-
-BATCH = 8
-"""Photos after which the page shows how far it is."""
-
-
-class Added(NamedTuple):
-    """How far the adding of photos is."""
-
-    album: Album
-    remarks: list[str]
-    """What could not be added, and why."""
-    doing: str
-    """What is going on; empty at the end."""
-
-
-class Said(NamedTuple):
-    """A verdict that was kept, and what held before."""
-
-    verdict: Correction
-    before: Value
+from tagger.tags.serving.reading import ReadPhoto
+from tagger.tags.serving.visitors import Kept, Visitor
+from tagger.tags.serving.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -44,16 +23,16 @@ class Desk:
     name: str
     """Of the bundle."""
     tagger: Tagger
-    reader: PhotoReader
+    workers: Workers
     corrections: CorrectionsFile
     annotator: str
-    pictures: Path
-    """Where the small pictures of all albums are."""
-    root: Root | None
-    """The folder that the page may open; None if none."""
     language: str
     max_photos: int
     """Of one visitor."""
+    max_bytes: int
+    """Of one photo."""
+    root: str | None = None
+    """What the folder is called that the page may open; None if none."""
 
     @cached_property
     def columns(self) -> dict[str, int]:
@@ -61,80 +40,91 @@ class Desk:
         return {label.id: column for column, label in enumerate(self.tagger.labels)}
 
     @cached_property
-    def choices(self) -> list[tuple[str, str]]:
-        """Name and id of every label, by name; with the id behind names that labels share."""
+    def choices(self) -> list[tuple[str, int]]:
+        """Name and column of every label, by name; with the id behind names that labels share."""
         names = [visible(label.name(self.language)) for label in self.tagger.labels]
         shared = {name for name in names if names.count(name) > 1}
-        pairs = zip(names, self.columns, strict=True)
-        return sorted((f"{name} ({visible(id_)})" if name in shared else name, id_) for name, id_ in pairs)
+        pairs = zip(names, self.columns.items(), strict=True)
+        return sorted((f"{name} ({visible(id_)})" if name in shared else name, column) for name, (id_, column) in pairs)
 
     @cached_property
     def nothing(self) -> Scored:
         """What the network says of no photo."""
         return nothing_scored(self.tagger)
 
+    def newcomer(self) -> Visitor:
+        """Return what a new visitor has."""
+        return Visitor(Album(self.nothing), self.tagger.thresholds)
+
     def tags(self, album: Album, thresholds: Thresholds) -> list[list[Tag]]:
         """Return the tags of every photo, the highest score first."""
         scored = replace(album.scored, tags=self.tagger.given(album.scored.scores, thresholds))
         return list(self.tagger.tags_of(scored, language=self.language))
 
-    def room(self, album: Album | None) -> int:
-        """Return how many photos may be added."""
-        return self.max_photos - (0 if album is None else len(album))
+    @property
+    def full(self) -> str:
+        """What is said when an album is."""
+        return f"only {self.max_photos} photos at a time: remove some first"
 
-    def add(self, album: Album | None, paths: Sequence[str], names: Sequence[str]) -> Iterator[Added]:
-        """Read photos and tag them, a few at a time; yield the album with them after each few."""
-        room = self.room(album)
-        remarks = [] if len(paths) <= room else [f"only {self.max_photos} photos at a time: remove some first"]
-        paths, names = paths[:room], names[:room]
-        album = album or Album.empty(self.pictures, self.nothing)
-        yield Added(album, remarks, f"reading {len(paths)} photos …" if paths else "")
-        for start in range(0, len(paths), BATCH):
-            album, bad = self._with_some(album, paths[start : start + BATCH], names[start : start + BATCH])
-            remarks, done = remarks + bad, start + BATCH
-            yield Added(album, remarks, f"{done} of {len(paths)} photos …" if done < len(paths) else "")
+    async def add(self, visitor: Visitor, name: str, photo: bytes | bytearray | str, *, place: int) -> str:
+        """Read a photo, tag it, and add it to a visitor's album.
 
-    def say(self, album: Album, photo: int, label: str, value: Literal["present", "absent"]) -> Said | None:
-        """Keep a verdict about a photo of an album; return None if it held already.
+        Args:
+            visitor: Whose it is.
+            name: What it is called; only shown.
+            photo: Its bytes, or a path that the workers gave.
+            place: Where it was in the order of what was dropped.
+
+        Returns:
+            Why it could not be added; empty if it was.
+        """
+        if len(visitor.album) >= self.max_photos:
+            return self.full
+        async with visitor.reading:
+            read = await self.workers.read(photo)
+        if read.pixels is None:
+            return visible(f"{name}: {read.error}")
+        scored = await run_in_threadpool(self._scored, read)
+        async with visitor.turn:
+            if len(visitor.album) >= self.max_photos:
+                return self.full
+            if visitor.album.holds(read.photo_id):
+                return visible(f"{name}: is here already")
+            visitor.album.add(name, read, scored, place=place)
+        return ""
+
+    def correct(self, visitor: Visitor, row: int, column: int, value: Literal["present", "absent"]) -> None:
+        """Keep what a visitor says of a label on a photo.
 
         Raises:
             UserError: If it cannot be written.
         """
-        shown = album.photos[photo]
-        verdict = Correction(
-            photo_id=shown.photo_id,
-            photo=shown.name,
-            label=label,
+        photo = visitor.album.photos[row]
+        correction = Correction(
+            photo_id=photo.photo_id,
+            photo=photo.name,
+            label=self.tagger.labels[column].id,
             value=value,
             annotator=self.annotator,
             time=now(),
             bundle=self.tagger.manifest.files[MODEL][1],
-            score=float(album.scored.scores[photo, self.columns[label]]),
+            score=float(visitor.album.scored.scores[row, column]),
         )
-        before = self.corrections.say(verdict)
-        return None if before is None else Said(verdict, before)
+        before = self.corrections.say(correction)
+        if before is not None:
+            visitor.history.append(Kept(correction, before))
 
-    def take_back(self, said: Said) -> None:
-        """Let what held before a verdict hold again.
+    def undo(self, visitor: Visitor) -> None:
+        """Let what held before a visitor's last correction hold again.
 
         Raises:
             UserError: If it cannot be written.
         """
-        self.corrections.say(said.verdict.withdrawn(before=said.before))
+        if visitor.history:
+            last = visitor.history[-1]
+            self.corrections.say(last.correction.withdrawn(before=last.before))
+            visitor.history.pop()
 
-    def _with_some(self, album: Album, paths: Sequence[str], names: Sequence[str]) -> tuple[Album, list[str]]:
-        kept: dict[str, tuple[str, ReadPhoto]] = {}
-        remarks = []
-        for name, photo in zip(names, self.reader.read(paths), strict=True):
-            if photo.pixels is None:
-                remarks.append(f"{name}: {photo.error}")
-            elif album.holds(photo.photo_id) or photo.photo_id in kept:
-                remarks.append(f"{name}: is here already")
-            else:
-                kept[photo.photo_id] = name, photo
-        if not kept:
-            return album, remarks
-        fresh_names, photos = zip(*kept.values(), strict=True)
-        detected = self.tagger.detected([photo.beside for photo in photos])
-        scored = self.tagger.run(np.stack([photo.pixels for photo in photos]), detected)
-        return album.with_photos(fresh_names, photos, scored), remarks
+    def _scored(self, read: ReadPhoto) -> Scored:
+        assert read.pixels is not None
+        return self.tagger.run(read.pixels[None], self.tagger.detected([read.beside]))

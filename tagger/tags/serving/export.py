@@ -1,14 +1,14 @@
 """Thresholds that were moved, as text to copy: for the command that tags an album, and as YAML."""
 
-import json
 import re
+import shlex
 from collections.abc import Mapping
 
 import yaml
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
-_WORDS = frozenset({"true", "false", "null", "nan", "inf", "yes", "no", "on", "off", "y", "n"})
-"""What Hydra or YAML takes for something else than a text."""
+_WORDS = frozenset({"true", "false", "null", "nan", "inf"})
+"""What Hydra takes for something else than a text."""
 
 
 def own_thresholds(moved: Mapping[str, float]) -> str:
@@ -17,14 +17,11 @@ def own_thresholds(moved: Mapping[str, float]) -> str:
     Example:
         >>> print(own_thresholds({"scene.beach": 0.4, "id_card": 2.0}))
         'own_thresholds={scene.beach: 0.4, id_card: 2}'
-        >>> print(own_thresholds({"it's": 0.4}))
-        "it's" cannot be written in a command: use the YAML
+        >>> print(own_thresholds({"traffic light": 0.4}))
+        'own_thresholds={"traffic light": 0.4}'
     """
-    unwritable = [label for label in moved if not _is_plain(label)]
-    if unwritable:
-        return f"{json.dumps(unwritable[0])} cannot be written in a command: use the YAML"
-    pairs = ", ".join(f"{label}: {threshold:g}" for label, threshold in moved.items())
-    return f"'own_thresholds={{{pairs}}}'" if moved else ""
+    pairs = ", ".join(f"{_key(label)}: {threshold:g}" for label, threshold in moved.items())
+    return shlex.quote(f"own_thresholds={{{pairs}}}") if moved else ""
 
 
 def as_yaml(moved: Mapping[str, float]) -> str:
@@ -40,5 +37,8 @@ def as_yaml(moved: Mapping[str, float]) -> str:
     return yaml.safe_dump({"thresholds": dict(moved)}, sort_keys=False).rstrip()
 
 
-def _is_plain(label: str) -> bool:
-    return bool(_PLAIN.fullmatch(label)) and label.lower() not in _WORDS
+def _key(label: str) -> str:
+    plain = _PLAIN.fullmatch(label) and label.lower() not in _WORDS
+    # What nobody sees becomes an escape of YAML's.
+    shown = (sign if sign.isprintable() and sign not in '"\\' else f"\\U{ord(sign):08x}" for sign in label)
+    return label if plain else f'"{"".join(shown)}"'

@@ -1,9 +1,11 @@
 """Photos on the machine of the server: only below the one folder that the command names, whatever a page asks for."""
 
 import os
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from tagger.data.finding import found
 from tagger.data.skipped import Skipped
@@ -42,6 +44,20 @@ class Root:
             raise UserError(f"no photo in {name or self.name}")
         return inside
 
+    def opened(self, path: str) -> BinaryIO:
+        """Open a photo that :meth:`photos` gave, if it is still a file in the root.
+
+        Raises:
+            OSError: If it cannot be opened.
+            ValueError: If it is not in the root, or something else than a file: opening a pipe would wait for ever.
+        """
+        real = os.path.realpath(path)
+        if not self._holds(Path(real)):
+            raise ValueError("not in the folder that may be opened")
+        if not stat.S_ISREG(os.lstat(real).st_mode):
+            raise ValueError("not a file")
+        return open(real, "rb", opener=_open_file)
+
     def _below(self, folder: Path) -> Iterator[str]:
         for photo in found([str(folder)], Skipped()):
             # A link in the folder may point anywhere.
@@ -61,3 +77,8 @@ class Root:
 
     def _holds(self, path: Path) -> bool:
         return path == self.folder or self.folder in path.parents
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open what a path names itself; if that has just become a link it is not followed, a pipe is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

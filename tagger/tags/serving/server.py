@@ -1,78 +1,120 @@
-"""The page's server, made by Gradio and run by uvicorn."""
+"""The page's server: an address, and uvicorn on it, which neither who is slow nor what is stuck can hold up."""
 
+import asyncio
 import contextlib
+import errno
 import logging
+import os
 import signal
 import socket
-import sys
-from pathlib import Path
+import threading
+from types import FrameType
 from typing import Any
 
-import gradio as gr
+import h11
 import uvicorn
-from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tagger.errors import UserError
+
+CONNECTIONS = 256
+"""That are open at a time; who comes then is turned away at once."""
+
+HEADER_SECONDS = 10.0
+"""After which a connection that asks for nothing is closed."""
+
+ENDING_SECONDS = 2.0
+"""After which the server ends, whatever is going on."""
 
 
-def application(blocks: gr.Blocks, *, max_bytes: int) -> FastAPI:
-    """Return the page as an application: no analytics, no API, no history, no fonts from elsewhere."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    styles = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return gr.mount_gradio_app(
-        app,
-        blocks,
-        path="/",
-        footer_links=[],
-        run_history=False,
-        max_file_size=max_bytes,
-        ssr_mode=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        pwa=False,
-        show_error=False,
-        i18n=gr.I18n(en={"upload_text.drop_file": "Drop photos here", "upload_text.click_to_upload": "choose them"}),
-        theme=_theme(),
-        css=styles,
-    )
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one.
+
+    Raises:
+        UserError: If the port is taken, or the host is none of this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"host={host} cannot be listened on: {error}") from error
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+        raise UserError(
+            f"port={port} of {host} {reason}: take another, for instance port={port + 1}, or port=0 for a free one"
+        ) from error
+    return opened
+
+
+class Protocol(H11Protocol):
+    """uvicorn's, which does not wait for ever for a request that does not come, or drips."""
+
+    deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            transport.abort()
+        self._wait()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next one."""
+        self._wait()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self.deadline:
+            self.deadline.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self.deadline:
+            self.deadline.cancel()
+        self.deadline = self.loop.call_later(HEADER_SECONDS, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.conn.their_state is h11.IDLE:
+            self.transport.abort()
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says nothing of the connections that open pages hold when it ends."""
+    """uvicorn's server, which says nothing of the connections that open pages hold when it ends, and does end."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a thread that is stuck, in a disk for instance, is not waited for."""
+        super().handle_exit(sig, frame)
+        last = threading.Timer(ENDING_SECONDS, os._exit, [0])
+        last.daemon = True
+        last.start()
+
 
 def run(app: Any, listener: socket.socket) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        http=Protocol,
+        ws="none",
+        # No faster loop that happens to be installed: the tests are of this one.
+        loop="asyncio",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
     # As Ctrl-C, so that what is open is closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         Server(config).run(sockets=[listener])
-
-
-def _theme() -> gr.themes.Base:
-    """Return Gradio's plain theme in the colours and fonts of the other pages."""
-    blue = gr.themes.Color(
-        **{
-            "c50": "#eef5f9",
-            "c100": "#d9e9f1",
-            "c200": "#b5d3e3",
-            "c300": "#8bb9d1",
-            "c400": "#5a9abc",
-            "c500": "#2c6e8f",
-        },
-        **{"c600": "#2c6e8f", "c700": "#255c78", "c800": "#1f4c63", "c900": "#193d50", "c950": "#102733"},
-    )
-    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"]
-    mono = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace"]
-    return gr.themes.Default(primary_hue=blue, neutral_hue="gray", font=[*fonts, "sans-serif"], font_mono=mono)

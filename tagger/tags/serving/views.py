@@ -1,12 +1,11 @@
-"""The parts of the page as HTML: the photos, one photo's tags, one label's curve. Every name in them is escaped."""
+"""The page as HTML, and its parts: the photos, one photo's tags, one label's curve. Every name in them is escaped."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from tagger.tags.runtime import Tag, Tagger
 from tagger.tags.serving.album import Album, ShownPhoto, Thresholds
 from tagger.tags.serving.validation import Point, point_at
 from tagger.tracking.charts import curve_points
+
+if TYPE_CHECKING:
+    from tagger.tags.serving.desk import Desk
 
 WIDEST = 9.0
 """Log-odds at the ends of the scale that scores and thresholds are drawn on: 0.00012 and 0.99988."""
@@ -54,6 +56,7 @@ def short(score: float) -> str:
     return f"{score:.3f}" if score >= 0.01 else f"{score:.2g}"
 
 
+PAGE = page_template(Path(__file__).with_name("page.html"))
 PARTS: Any = page_template(Path(__file__).with_name("parts.html")).make_module(
     {"position": position, "short": short, "ticks": TICKS, "steps": STEPS}
 )
@@ -62,8 +65,6 @@ CHIPS = 4
 """Tags that are named below a photo in the grid."""
 NEAREST = 5
 """Labels that are listed as nearly given."""
-NOTES = 12
-"""Remarks that are shown."""
 
 VERDICTS = {
     "certified": "on validation, the lower bound of its precision or recall meets the target",
@@ -73,8 +74,8 @@ VERDICTS = {
 }
 """What the verdict of a label means, for people."""
 
-Said = Mapping[tuple[str, str], Correction]
-"""Verdicts of people that hold, by photo id and label."""
+Corrections = Mapping[tuple[str, str], Correction]
+"""What people said and what holds, by photo id and label."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class ShownTag:
     verdict: str = ""
     origin: str = ""
     because: str = ""
-    said: Value | None = None
+    correction: Value | None = None
     """What a person said of it."""
 
 
@@ -102,39 +103,47 @@ class Looks:
     language: str
     columns: Mapping[str, int]
     """Column of every label, by its id."""
-    album: Album | None
+    album: Album
     thresholds: Thresholds
-    said: Said
+    corrections: Corrections
     photo: int | None = None
-    """Number in the album of the photo that is looked at."""
+    """Row in the album of the photo that is looked at."""
     label: int | None = None
     """Column of the label that is looked at."""
     by_score: bool = False
     """Whether the photos are in the order of that label's score."""
 
     @cached_property
-    def said_by_photo(self) -> dict[str, dict[str, Value]]:
+    def corrections_by_photo(self) -> dict[str, dict[str, Value]]:
         """What people said, by photo id and label."""
         by_photo: dict[str, dict[str, Value]] = {}
-        for (photo_id, label), said in self.said.items():
-            by_photo.setdefault(photo_id, {})[label] = said.value
+        for (photo_id, label), correction in self.corrections.items():
+            by_photo.setdefault(photo_id, {})[label] = correction.value
         return by_photo
+
+
+def page(desk: "Desk", drawn: Mapping[str, Any]) -> str:
+    """Return the page, with what has been drawn of it."""
+    return PAGE.render(desk=desk, manifest=desk.tagger.manifest, drawn=drawn)
+
+
+def parts(looks: Looks, tags: Sequence[Sequence[Tag]]) -> dict[str, str]:
+    """Return the parts of the page that change, by the id of their place."""
+    return {"photos": grid(looks, tags), "photo": photo(looks, tags), "curve": label(looks)}
 
 
 def grid(looks: Looks, tags: Sequence[Sequence[Tag]]) -> str:
     """Return the album: a button for every photo, with its picture and its best tags."""
-    return str(PARTS.grid(looks=looks, cards=[_card(looks, photo, tags[photo]) for photo in _order(looks)]))
+    return str(PARTS.grid(looks=looks, cards=[_card(looks, row, tags[row]) for row in _order(looks)]))
 
 
 def photo(looks: Looks, tags: Sequence[Sequence[Tag]]) -> str:
     """Return the photo that is looked at, with all its tags and those that it nearly has."""
-    if looks.album is None or looks.photo is None:
+    row = looks.photo
+    if row is None:
         return str(PARTS.no_photo())
-    shown = shown_tags(looks, looks.photo, tags[looks.photo])
-    photo = looks.album.photos[looks.photo]
-    return str(
-        PARTS.photo(photo=photo, url=_url(photo), tags=shown, nearest=nearest(looks, looks.photo), verdicts=VERDICTS)
-    )
+    shown, nearly = shown_tags(looks, row, tags[row]), nearest(looks, row)
+    return str(PARTS.photo(photo=looks.album.photos[row], tags=shown, nearest=nearly, verdicts=VERDICTS))
 
 
 def label(looks: Looks) -> str:
@@ -142,7 +151,7 @@ def label(looks: Looks) -> str:
     if looks.label is None:
         return str(PARTS.no_label())
     label, threshold = looks.tagger.labels[looks.label], float(looks.thresholds[looks.label])
-    scores = looks.album.scored.scores[:, looks.label] if looks.album is not None else np.zeros(0)
+    scores = looks.album.scored.scores[:, looks.label]
     return str(
         PARTS.label(
             label=label,
@@ -159,76 +168,58 @@ def label(looks: Looks) -> str:
     )
 
 
-def notes(remarks: Iterable[str], *, doing: str = "") -> str:
-    """Return remarks as a list, the first of them if there are many; ``doing`` is what is going on."""
-    remarks = list(remarks)
-    return str(PARTS.notes(remarks=remarks[:NOTES], more=len(remarks) - NOTES, doing=doing))
-
-
-def header(name: str, tagger: Tagger) -> str:
-    """Return the head of the page."""
-    return str(PARTS.header(name=name, manifest=tagger.manifest))
-
-
-def shown_tags(looks: Looks, photo: int, tags: Sequence[Tag]) -> list[ShownTag]:
+def shown_tags(looks: Looks, row: int, tags: Sequence[Tag]) -> list[ShownTag]:
     """Return the tags of a photo, the highest score first, and with them what a person said is missing."""
-    shown = [_shown(looks, photo, tag.label, tag=tag) for tag in tags]
+    shown = [_shown(looks, row, tag.label, tag=tag) for tag in tags]
     given = {tag.label for tag in tags}
-    assert looks.album is not None
-    id_ = looks.album.photos[photo].photo_id
-    said = looks.said_by_photo.get(id_, {})
-    missing = [label for label, value in said.items() if value == "present" and label not in given]
+    corrections = looks.corrections_by_photo.get(looks.album.photos[row].photo_id, {})
+    missing = [label for label, value in corrections.items() if value == "present" and label not in given]
     # A bundle with other labels may have been looked at before.
-    return shown + [_shown(looks, photo, label) for label in missing if label in looks.columns]
+    return shown + [_shown(looks, row, label) for label in missing if label in looks.columns]
 
 
-def nearest(looks: Looks, photo: int) -> list[ShownTag]:
+def nearest(looks: Looks, row: int) -> list[ShownTag]:
     """Return the labels that are not given and whose scores are nearest to their thresholds, the nearest first."""
-    assert looks.album is not None
-    scores, id_ = looks.album.scored.scores[photo], looks.album.photos[photo].photo_id
+    scores, id_ = looks.album.scored.scores[row], looks.album.photos[row].photo_id
     share = np.where(scores < looks.thresholds, scores / np.maximum(looks.thresholds, 1e-9), -1)
     found = [looks.tagger.labels[label].id for label in np.argsort(-share, kind="stable") if share[label] > 0]
-    return [_shown(looks, photo, label) for label in found if (id_, label) not in looks.said][:NEAREST]
+    return [_shown(looks, row, label) for label in found if (id_, label) not in looks.corrections][:NEAREST]
 
 
-def _shown(looks: Looks, photo: int, id_: str, *, tag: Tag | None = None) -> ShownTag:
-    assert looks.album is not None
+def _shown(looks: Looks, row: int, id_: str, *, tag: Tag | None = None) -> ShownTag:
     column = looks.columns[id_]
     label = looks.tagger.labels[column]
-    said = looks.said.get((looks.album.photos[photo].photo_id, id_))
+    correction = looks.corrections.get((looks.album.photos[row].photo_id, id_))
     return ShownTag(
         id=id_,
         column=column,
         name=label.name(looks.language),
-        score=float(looks.album.scored.scores[photo, column]),
+        score=float(looks.album.scored.scores[row, column]),
         threshold=float(looks.thresholds[column]),
         is_given=tag is not None,
         verdict=label.verdict or "",
         origin=tag.origin if tag else "",
         because=tag.because if tag and tag.origin != "network" else "",
-        said=said.value if said else None,
+        correction=correction.value if correction else None,
     )
 
 
 @dataclass(frozen=True)
 class _Card:
-    number: int
-    url: str
-    name: str
+    photo: ShownPhoto
+    is_open: bool
     tags: list[ShownTag]
     more: int
     score: float | None
     is_given: bool
 
 
-def _card(looks: Looks, photo: int, tags: Sequence[Tag]) -> _Card:
-    assert looks.album is not None
-    shown = shown_tags(looks, photo, tags)
-    chosen = None if looks.label is None else float(looks.album.scored.scores[photo, looks.label])
+def _card(looks: Looks, row: int, tags: Sequence[Tag]) -> _Card:
+    shown = shown_tags(looks, row, tags)
+    chosen = None if looks.label is None else float(looks.album.scored.scores[row, looks.label])
     return _Card(
-        number=photo,
-        url=_url(looks.album.photos[photo]),
-        name=looks.album.photos[photo].name,
+        photo=looks.album.photos[row],
+        is_open=row == looks.photo,
         tags=shown[:CHIPS],
         more=max(0, len(shown) - CHIPS),
         score=chosen,
@@ -237,15 +228,9 @@ def _card(looks: Looks, photo: int, tags: Sequence[Tag]) -> _Card:
 
 
 def _order(looks: Looks) -> list[int]:
-    if looks.album is None:
-        return []
-    if not looks.by_score or looks.label is None:
-        return list(range(len(looks.album)))
-    return [int(photo) for photo in np.argsort(-looks.album.scored.scores[:, looks.label], kind="stable")]
-
-
-def _url(photo: ShownPhoto) -> str:
-    return f"gradio_api/file={quote(str(photo.picture))}"
+    if looks.by_score and looks.label is not None:
+        return np.argsort(-looks.album.scored.scores[:, looks.label], kind="stable").tolist()
+    return sorted(range(len(looks.album)), key=lambda row: looks.album.photos[row].place)
 
 
 @dataclass(frozen=True)

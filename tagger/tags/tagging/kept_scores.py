@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from rich.progress import track
 
-from tagger.data.by_content import Column, Kept, by_content
+from tagger.data.by_content import Column, Computed, Kept, by_content
 from tagger.data.photo import BadPhoto, decoder
 from tagger.data.skipped import Skipped
 from tagger.tags.delivery.manifest import Manifest
@@ -45,8 +45,8 @@ def kept_logits(
     """
     wanted = pace(workers)
 
-    def compute(photos: NDArray[np.int64]) -> Iterator[NDArray[np.float16]]:
-        batches = looked_at([place(photo) for photo in photos.tolist()], tagger, wanted)
+    def compute(photos: NDArray[np.int64]) -> Computed:
+        batches = looked_at([place(photo) for photo in photos.tolist()], tagger, wanted, hashed=True)
         for some in track(batches, description="scores", total=-(-len(photos) // wanted.batch)):
             for photo in some.photos:
                 if photo.pixels is None:
@@ -54,16 +54,16 @@ def kept_logits(
             logits = np.full((len(some.photos), len(tagger.labels)), np.nan, dtype=np.float16)
             if some.readable.any():
                 logits[some.readable] = as_logits(tagger.run(some.pixels, some.detected).scores)
-            yield logits
+            yield [photo.sha256 for photo in some.photos], logits
 
     column = Column("logit", pa.float16(), len(tagger.labels))
-    return by_content(ids, compute, home=cache / "scores" / fingerprint(tagger.manifest), column=column)
+    return by_content(ids, compute, place=place, home=cache / "scores" / fingerprint(tagger.manifest), column=column)
 
 
 def _leave_out(photo: str, error: str, skipped: Skipped | None) -> None:
     if skipped is None:
         raise BadPhoto(f"{photo}: {error}; was it readable a moment ago? Run again, or repair it")
-    skipped.add(error, photo)
+    skipped.add_photo(photo, error)
 
 
 def as_logits(scores: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -53,10 +53,10 @@ class Looked:
         return np.array([photo.pixels is not None for photo in self.photos])
 
 
-def looked_at(photos: Iterable[str], tagger: Tagger, pace: Pace) -> Iterator[Looked]:
+def looked_at(photos: Iterable[str], tagger: Tagger, pace: Pace, *, hashed: bool = False) -> Iterator[Looked]:
     """Yield photos in their order, a batch at a time; no more are in memory than two batches."""
     beside = None if tagger.detecting is None else tagger.detecting.framing
-    ready = framed(photos, tagger.framing, workers=pace.workers, ahead=2 * pace.batch, beside=beside)
+    ready = framed(photos, tagger.framing, workers=pace.workers, ahead=2 * pace.batch, beside=beside, hashed=hashed)
     while batch := list(islice(ready, pace.batch)):
         yield _looked(batch, tagger)
 

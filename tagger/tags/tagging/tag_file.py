@@ -11,16 +11,18 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagger.atomic import written_whole
-from tagger.errors import UserError
+from tagger.errors import UserError, named, reason
+from tagger.lock import only_writer
 from tagger.tags.runtime import Tag
 from tagger.tracking.labels_csv import written
 
@@ -71,7 +73,8 @@ class TagFile:
         overwrite: Begin anew.
 
     Raises:
-        UserError: If the suffix is none of ``FORMATS``, the place cannot be written, or holds something else.
+        UserError: If the suffix is none of ``FORMATS``, the place cannot be written, holds something else, or another
+            process is writing there.
     """
 
     def __init__(self, output: Path, *, overwrite: bool) -> None:
@@ -82,30 +85,44 @@ class TagFile:
         self.lines = output.with_name(f"{output.name}.jsonl") if self.is_table else output
         if self.is_table and output.exists() and not self.lines.exists() and not overwrite:
             raise UserError(f"{output} is there without {self.lines}, so that nothing can be added: overwrite=true")
+        self._until_closed = ExitStack()
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
-            self.file: BinaryIO = self.lines.open("w+b" if overwrite else "a+b")
-        except OSError as error:
-            raise UserError(f"output={output} cannot be written: {error.strerror}") from error
-        try:
+            self._until_closed.enter_context(only_writer(self.lines, way_out="name another output"))
+            # Without a buffer: what is written is in the file, and what a full disk refuses is nowhere.
+            self.file = self._until_closed.enter_context(self.lines.open("a+b", buffering=0))
+            if overwrite:
+                self.file.truncate(0)
             end = self._end_of_lines()
             self.done = Names(self._names(end))
             self._cut_last_line(end)
+        except OSError as error:
+            self.close()
+            raise UserError(f"output={output} cannot be written: {reason(error)}") from error
         except BaseException:
-            self.file.close()
+            self.close()
             raise
 
     def __enter__(self) -> "TagFile":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Let others write."""
+        self._until_closed.close()
 
     def append(self, photos: Sequence[TaggedPhoto]) -> None:
-        """Append the lines of some photos."""
-        self.file.write(b"".join(line(photo) for photo in photos))
-        # From here on only a power cut can lose them.
-        self.file.flush()
+        """Append the lines of some photos, all of them or none; from then on only a power cut can lose them."""
+        end, rest = self.file.seek(0, os.SEEK_END), memoryview(b"".join(line(photo) for photo in photos))
+        try:
+            with named(self.lines):
+                while rest:
+                    rest = rest[self.file.write(rest) :]
+        except BaseException:
+            self.file.truncate(end)
+            raise
 
     def finish(self) -> None:
         """Make the table of all lines, if one was asked for."""
@@ -136,13 +153,13 @@ class TagFile:
         return 0
 
     def _names(self, end: int) -> Iterator[str]:
-        self.file.seek(0)
         at = 0
-        for number, text in enumerate(self.file, start=1):
-            at += len(text)
-            if at > end:
-                break
-            yield _parsed(text, f"{self.lines}, line {number}")["photo"]
+        with self.lines.open("rb") as file:
+            for number, text in enumerate(file, start=1):
+                at += len(text)
+                if at > end:
+                    break
+                yield _parsed(text, f"{self.lines}, line {number}")["photo"]
 
 
 class Names:
@@ -189,7 +206,10 @@ def _parsed(text: bytes, where: str) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, lines: Path) -> None:
-    """Write a row per photo: what its tags say, each joined by "; ", then the scores of all labels."""
+    """Write a row per photo: what its tags say, each joined by "; ", then the scores of all labels.
+
+    The photo is its path and nothing else, whatever it begins with: tables are joined by it.
+    """
     columns = _scored_labels(lines)
     with written_whole(path) as binary:
         text = io.TextIOWrapper(binary, "utf-8", errors="backslashreplace", newline="")
@@ -199,12 +219,11 @@ def _write_csv(path: Path, lines: Path) -> None:
         for tree in read_lines(lines):
             tags, scores = tree["tags"], tree.get("scores", {})
             cells = [
-                tree["photo"],
                 *("; ".join(str(tag[key]) for tag in tags) for key in ("label", "name", "score", "because")),
                 tree.get("error", ""),
                 *(scores.get(label) for label in columns),
             ]
-            table.writerow([written(cell) for cell in cells])
+            table.writerow([tree["photo"], *map(written, cells)])
         text.flush()
         text.detach()
 

@@ -29,6 +29,51 @@ class Keywords:
     tags_list: tuple[str, ...] = ()
     """``digiKam:TagsList``: paths such as ``animal/dog``."""
 
+    @property
+    def lists(self) -> tuple[tuple[str, ...], ...]:
+        """The three, in this order."""
+        return self.subject, self.hierarchical_subject, self.tags_list
+
+
+def repeated(own: Keywords, inside: Keywords, before: Keywords) -> Keywords:
+    r"""Return the keywords of others that a program would no longer see beside ours, for each property.
+
+    Programs read one property and not the others: digiKam and Immich the first of ``TagsList``, ``hierarchicalSubject``
+    and flat keywords, darktable the first of the last two; and a sidecar's property in place of the photo's. So where
+    nobody but us has written one, it repeats what was shown before. What was repeated once is, as long as it is said.
+
+    Args:
+        own: What others have written in the sidecar.
+        inside: What the photo holds itself.
+        before: What of the sidecar is ours already.
+
+    Example:
+        >>> repeated(Keywords(subject=("Rex", "AC/DC")), Keywords(), Keywords())
+        Keywords(subject=(), hierarchical_subject=('Rex', 'AC/DC'), tags_list=('Rex', 'AC\\DC'))
+    """
+    flat, paths = (own.subject or inside.subject), (own.hierarchical_subject or inside.hierarchical_subject)
+    shown = Keywords(
+        # Always: who copies the sidecar's into the photo replaces what is there.
+        inside.subject,
+        () if own.hierarchical_subject else paths or _as_paths(flat),
+        () if own.tags_list else inside.tags_list or _for_digikam(paths or _as_paths(flat)),
+    )
+    every_path = (*own.hierarchical_subject, *inside.hierarchical_subject, *_as_paths((*own.subject, *inside.subject)))
+    said = Keywords(inside.subject, every_path, (*inside.tags_list, *_for_digikam(every_path)))
+    kept = (
+        tuple(word for word in words if word in known)
+        for words, known in zip(said.lists, map(set, before.lists), strict=True)
+    )
+    return Keywords(*((*now, *then) for now, then in zip(shown.lists, kept, strict=True)))
+
+
+def _as_paths(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.replace("|", "¦") for name in names)
+
+
+def _for_digikam(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple("/".join(part.replace("/", "\\") for part in path.split("|")) for path in paths)
+
 
 class Namer:
     """The names and paths of a bundle's labels in one language."""
@@ -46,8 +91,8 @@ class Namer:
             for path in self.paths.get(tag["label"], [(tag["label"],)]):
                 above = [self.names.get(label, label) for label in path[:-1]]
                 ways.append([*above, names[-1]])
-        lightroom = ["|".join(name.replace("|", "¦") for name in way) for way in ways]
-        digikam = ["/".join(name.replace("|", "¦").replace("/", "\\") for name in way) for way in ways]
+        lightroom = ["|".join(_as_paths(way)) for way in ways]
+        digikam = _for_digikam(lightroom)
         return Keywords(*(tuple(dict.fromkeys(values)) for values in (names, lightroom, digikam)))
 
 

@@ -2,7 +2,8 @@
 
 What we added stands in the sidecar a second time, in properties of our own namespace. So the next time we know which
 keywords are ours: those that the photo no longer has are removed, and those of others never are. A keyword of ours that
-is no longer in its list was taken out by a person and does not come back.
+is no longer in its list was taken out by a person and does not come back. What we repeat of others, so that programs
+that read one property see it beside ours, is ours too, and goes with ours.
 """
 
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from tagger.tags.xmp.keywords import Keywords
+from tagger.tags.xmp.keywords import Keywords, repeated
 from tagger.tags.xmp.spans import Element, SpanError, read_elements
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -64,6 +65,9 @@ PROPERTIES = (
 )
 
 
+NONE = Keywords()
+
+
 class Edit(NamedTuple):
     """Bytes ``start`` to ``end`` become something else."""
 
@@ -72,12 +76,23 @@ class Edit(NamedTuple):
     new: bytes = b""
 
 
-def merged(previous: bytes | None, keywords: Keywords) -> bytes | None:
+def keywords_in(data: bytes) -> Keywords:
+    """Return all keywords in XMP, whosever they are.
+
+    Raises:
+        SidecarError: As :func:`merged`.
+    """
+    tree = _read(data)
+    return Keywords(*(tuple(tree.items(property_)) for property_ in PROPERTIES))
+
+
+def merged(previous: bytes | None, keywords: Keywords, inside: Keywords = NONE) -> bytes | None:
     """Return what a sidecar is with these keywords, or None if it is that already.
 
     Args:
         previous: The sidecar as it is, None if there is none.
         keywords: Of the photo; none at all remove those that we gave before.
+        inside: Keywords that the photo itself holds, which ours would hide.
 
     Raises:
         SidecarError: If the sidecar is no XMP, or a property in it is not what the standard says.
@@ -89,7 +104,10 @@ def merged(previous: bytes | None, keywords: Keywords) -> bytes | None:
     """
     data = EMPTY if previous is None else previous
     tree = _read(data)
-    wanted = (keywords.subject, keywords.hierarchical_subject, keywords.tags_list)
+    before = Keywords(*(tuple(tree.items(property_.double)) for property_ in PROPERTIES))
+    all_ = Keywords(*(tuple(tree.items(property_)) for property_ in PROPERTIES))
+    others = repeated(_without_ours(all_, before), inside, before)
+    wanted = [(*theirs, *ours) if ours else () for theirs, ours in zip(others.lists, keywords.lists, strict=True)]
     changes = [_change(tree, property_, values) for property_, values in zip(PROPERTIES, wanted, strict=True)]
     if not any(change.is_one for change in changes):
         return None
@@ -112,6 +130,16 @@ class _Tree:
         if len(found) > 1:
             raise SidecarError(f"{property_.prefix}:{property_.local} is there {len(found)} times")
         return found[0] if found else None
+
+    def items(self, property_: Property) -> list[str]:
+        """Return the texts in the list of a property."""
+        list_ = _list(self.property_(property_), property_)
+        return [item.text for item in list_.children] if list_ else []
+
+
+def _without_ours(all_: Keywords, ours: Keywords) -> Keywords:
+    pairs = zip(all_.lists, map(set, ours.lists), strict=True)
+    return Keywords(*(tuple(word for word in words if word not in of_ours) for words, of_ours in pairs))
 
 
 @dataclass(frozen=True)
@@ -157,7 +185,7 @@ def _change(tree: _Tree, property_: Property, wanted: Iterable[str]) -> _Change:
     items = list_.children if list_ else []
     there = {item.text for item in items}
     before = [item.text for item in double_.children] if (double_ := _list(double, property_.double)) else []
-    wanted = tuple(wanted)
+    wanted = tuple(dict.fromkeys(wanted))
     added = [value for value in wanted if value not in there and value not in before]
     return _Change(
         property_,

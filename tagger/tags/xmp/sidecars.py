@@ -4,10 +4,12 @@ digiKam and darktable call the sidecar of ``beach.jpg`` ``beach.jpg.xmp``, and s
 then have one each. Lightroom calls it ``beach.xmp``, and reads one for raw photos only. Such a file is left as it is.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,8 +18,12 @@ from typing import Any
 from tagger.atomic import mode_of_new_files, written_whole
 from tagger.data.skipped import Skipped
 from tagger.data.storage import is_url
+from tagger.errors import FAILURES, UserError, reason
+from tagger.lock import only_writer
+from tagger.pages.visible import visible
+from tagger.tags.xmp.inside import keywords_inside
 from tagger.tags.xmp.keywords import Keywords, Namer
-from tagger.tags.xmp.merging import SidecarError, merged
+from tagger.tags.xmp.merging import NONE, SidecarError, merged
 from tagger.tags.xmp.spans import MAX_BYTES
 
 OF_LIGHTROOM = "have a sidecar under Lightroom's name as well, which stays as it is"
@@ -34,6 +40,8 @@ class Outcome:
     is_written: bool = False
     why_not: str = ""
     """Why the photo has none of ours; "" if it has."""
+    is_failure: bool = False
+    """Whether it should have one, and the disk refused."""
     of_lightroom: str = ""
     """The other sidecar that it has."""
 
@@ -47,6 +55,8 @@ class Sidecars:
         self.unchanged = 0
         self.left_alone = Skipped()
         """Why photos have no sidecar of ours."""
+        self.failed = Skipped()
+        """Why sidecars could not be written."""
         self.of_lightroom = Skipped()
         """Photos that have another one, under Lightroom's name."""
         self.new_mode = mode_of_new_files()
@@ -71,9 +81,22 @@ class Sidecars:
     def told(self) -> Iterator[str]:
         """Yield what became of them, in sentences."""
         yield f"{self.written:,} sidecars written, {self.unchanged:,} were up to date"
-        for skipped in (self.left_alone, self.of_lightroom):
-            for reason, times in sorted(skipped.counts.items()):
-                yield f"{times:,} photos: {reason}, for instance {skipped.examples[reason][0]}"
+        for skipped in (self.left_alone, self.failed, self.of_lightroom):
+            for why, times in sorted(skipped.counts.items()):
+                yield f"{times:,} photos: {why}, for instance {skipped.examples[why][0]}"
+
+    def check(self) -> None:
+        """Tell what could not be written.
+
+        Raises:
+            UserError: If there is anything.
+        """
+        for why, _ in self.failed.counts.most_common(1):
+            example = visible(self.failed.examples[why][0])
+            raise UserError(
+                f"{self.failed.counts.total():,} sidecars could not be written, for instance {example}: {why}; "
+                "then the same command writes what is missing"
+            )
 
     def _outcome(self, line: Mapping[str, Any]) -> Outcome:
         photo = line["photo"]
@@ -83,16 +106,22 @@ class Sidecars:
         try:
             other = path.with_name(f"{Path(photo).stem}.xmp")
             of_lightroom = str(other) if other != path and os.path.lexists(other) else ""
-            is_written = write_sidecar(path, self.namer.keywords(line["tags"]), new_mode=self.new_mode)
+            keywords = self.namer.keywords(line["tags"])
+            # Without tags nothing in the photo is hidden.
+            inside = keywords_inside(photo) if line["tags"] else NONE
+            is_written = write_sidecar(path, keywords, inside, new_mode=self.new_mode)
             return Outcome(str(path), is_written=is_written, of_lightroom=of_lightroom)
         except SidecarError as error:
             return Outcome(str(path), why_not=f"have a sidecar that was left as it is: {error}")
         except OSError as error:
+            if error.errno in FAILURES and error.errno != errno.ENAMETOOLONG:
+                return Outcome(str(path), why_not=reason(error), is_failure=True)
+            # Of the photo, not of the disk: it is gone, or its name is as long as names may be.
             return Outcome(str(path), why_not=f"have a sidecar that cannot be written: {error.strerror}")
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.why_not:
-            self.left_alone.add(outcome.why_not, outcome.path)
+            (self.failed if outcome.is_failure else self.left_alone).add(outcome.why_not, outcome.path)
             return
         self.written += outcome.is_written
         self.unchanged += not outcome.is_written
@@ -100,12 +129,32 @@ class Sidecars:
             self.of_lightroom.add(OF_LIGHTROOM, outcome.of_lightroom)
 
 
-def write_sidecar(path: Path, keywords: Keywords, *, new_mode: int) -> bool:
+@contextmanager
+def only_here(places: Iterable[str]) -> Iterator[None]:
+    """Keep other commands from writing sidecars into the same folders: a photo would get some tags of each.
+
+    Args:
+        places: As for `tagger.data.finding.found`; what is no folder is left open.
+
+    Raises:
+        UserError: If another process is writing there; says which one.
+    """
+    folders = {os.path.realpath(os.path.expanduser(place)) for place in places if not is_url(place)}  # noqa: PTH111
+    with ExitStack() as locks:
+        for folder in filter(os.path.isdir, sorted(folders)):
+            # What cannot be written is told with the sidecars, when the tags are safe.
+            with suppress(OSError):
+                locks.enter_context(only_writer(Path(folder), way_out="leave xmp=true out"))
+        yield
+
+
+def write_sidecar(path: Path, keywords: Keywords, inside: Keywords = NONE, *, new_mode: int) -> bool:
     """Bring a sidecar up to date, whole or not at all, and return whether it had to be changed.
 
     Args:
         path: Where it is.
         keywords: What to say of the photo.
+        inside: Keywords that the photo itself holds.
         new_mode: Who may read and write one that was not there.
 
     Raises:
@@ -114,7 +163,7 @@ def write_sidecar(path: Path, keywords: Keywords, *, new_mode: int) -> bool:
     """
     status = _status(path)
     # An empty file is what a power cut leaves of a new one.
-    changed = merged((path.read_bytes() or None) if status else None, keywords)
+    changed = merged((path.read_bytes() or None) if status else None, keywords, inside)
     if changed is None:
         return False
     with written_whole(path, mode=stat.S_IMODE(status.st_mode) if status else new_mode) as file:

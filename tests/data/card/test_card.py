@@ -37,7 +37,7 @@ TAXONOMY = Taxonomy(
         Label("sofa", {"en": HOSTILE, "zh": HOSTILE}, definition=HOSTILE),
         Label("sky", {}),
     ),
-    left_out={"": {"blur": "says how the photo was taken"}},
+    left_out={"own": {"blur": "says how the photo was taken"}},
     fingerprint="of the test",
 )
 STRANGE = '"><script>x.jpg'
@@ -49,7 +49,7 @@ class Told:
 
     root: str
     photos: dict[str, tuple[str, ...]]
-    vocabulary: str = ""
+    vocabulary: str = "own"
     exhaustive: bool = False
     unknown: Unknown = "negative"
     folds: Folds = "all"

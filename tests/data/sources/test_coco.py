@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tagger.data.sources.coco import Coco
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Skipped, SourceError
+from tagger.data.sources.source import ANNOTATIONS, NAMELESS, PHOTOS, Chunk, Skipped, SourceError
 
 # The published form: ids of images are those of Flickr, ids of categories have gaps, a crowd is run lengths.
 PUBLISHED = """{
@@ -70,6 +70,14 @@ def test_a_photo_has_each_name_once_however_many_instances_and_crowds_there_are(
     assert Coco(root="coco").exhaustive
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_file_is_read_in_the_encoding_that_its_first_bytes_tell(tmp_path, encoding):
+    write(tmp_path, changed("images", []) | {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []})
+    (file,) = tmp_path.rglob("*.json")
+    file.write_bytes(file.read_text(encoding="utf-8").encode(encoding))
+    assert read(tmp_path).photos["key"].to_pylist() == ["1"]
+
+
 def test_photos_may_lie_in_folders_and_in_the_root(tmp_path):
     entry = {"id": -5, "file_name": "2019/08/日落.jpg"}
     write(tmp_path, changed("images", [entry]) | {"annotations": []})
@@ -93,9 +101,47 @@ def test_annotations_of_what_the_file_does_not_list_are_counted(tmp_path):
     ]
     write(tmp_path, changed("annotations", entries))
     skipped = Skipped()
-    assert pairs(read(tmp_path, skipped)) == [("397133", "person")]
+    assert pairs(read(tmp_path, skipped)) == [("397133", "person"), ("397133", NAMELESS)]
     assert skipped.counts == {"annotation of an unknown image_id": 2, "annotation of an unknown category_id": 1}
     assert skipped.examples["annotation of an unknown category_id"][0].endswith("val2017.json: category_id 12")
+
+
+def test_an_odd_annotation_costs_itself_and_leaves_its_photo_open(tmp_path):
+    entries = [
+        {"id": 1, "image_id": 397133, "category_id": 1},
+        {"id": 2, "image_id": 37777, "category_id": "dog"},
+        {"id": 3, "image_id": 25593},
+        {"id": 4, "category_id": 1},
+        7,
+    ]
+    write(tmp_path, changed("annotations", entries))
+    skipped = Skipped()
+    chunk = read(tmp_path, skipped)
+    assert pairs(chunk) == [("397133", "person"), ("37777", NAMELESS), ("25593", NAMELESS)]
+    assert chunk.annotations["value"].to_pylist() == [1, 0, 0]
+    assert skipped.counts == {"annotation without an image_id": 2, "annotation of an unknown category_id": 2}
+
+
+def test_what_is_listed_again_is_counted(tmp_path):
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}]
+    entries = [{"id": number, "image_id": 1, "category_id": 1} for number in (1, 2, 2, 2)]
+    write(tmp_path, changed("images", images) | {"annotations": entries})
+    skipped = Skipped()
+    read(tmp_path, skipped)
+    assert skipped.counts == {"file of several photos": 1, "annotation listed again": 2}
+
+
+def test_an_annotation_may_have_a_number_of_any_length(tmp_path):
+    said = [annotation | {"id": 10**40} for annotation in json.loads(PUBLISHED)["annotations"][:2]]
+    write(tmp_path, changed("annotations", said))
+    skipped = Skipped()
+    assert len(read(tmp_path, skipped).annotations) == 2
+    assert skipped.counts == {"annotation listed again": 1}
+
+
+def test_the_categories_of_the_file_were_looked_for(tmp_path):
+    write(tmp_path, PUBLISHED)
+    assert read(tmp_path).declared == ("person", "dining table", "toothbrush")
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b.jpg", "C:\\b.jpg", "..\\b.jpg", ".."])

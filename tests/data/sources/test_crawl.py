@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import commands
 import pytest
 from PIL import Image
 
@@ -104,7 +104,7 @@ def test_a_missing_folder_or_another_kind_of_manifest_is_named(tmp_path):
         read(tmp_path / "nowhere")
     with pytest.raises(SourceError, match=r"m\.jsonl cannot be read: No such file"):
         read(tmp_path, manifest="m.jsonl")
-    with pytest.raises(SourceError, match=r"m\.txt: expected a name that ends in \.csv or \.jsonl"):
+    with pytest.raises(SourceError, match=r"m\.txt: expected a name that ends in \.csv, \.tsv or \.jsonl"):
         read(tmp_path, manifest="m.txt")
 
 
@@ -251,11 +251,11 @@ def test_a_photo_found_for_two_keywords_is_a_candidate_for_both(tmp_path, bing):
 def test_a_crawl_that_was_killed_is_resumed(tmp_path, bing):
     bing.delay = 0.2
     script = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:3]]}
 from test_crawl import crawl_keywords, engine
 crawl_keywords(["dog"], {str(tmp_path)!r}, engine=engine({bing.url!r}), photos=10, threads=2)
 """
-    process = subprocess.Popen([sys.executable, "-c", script])
+    process = commands.Popen([sys.executable, "-c", script])
     manifest = tmp_path / MANIFEST
     while not manifest.exists() or len(entries(tmp_path)) < 3:
         assert process.poll() is None

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import commands
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -384,7 +384,7 @@ def test_a_killed_process_loses_nothing_finished_and_continues_what_it_had_begun
 
     site.routes = {f"/{number}": Request.give_range for number in range(6)} | {"/2": third}
     arguments = [sys.executable, "-c", KILLED, site.url("/"), str(tmp_path)]
-    with subprocess.Popen(arguments, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}) as process:
+    with commands.Popen(arguments, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}) as process:
         assert begun.wait(60)
         while not any(file.stat().st_size == HALF for file in tmp_path.glob(".2.jpg.*.part")):
             time.sleep(0.01)

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tagger.data.photo import decode, open_photo
 from tagger.data.sources.open_images import OpenImages, class_descriptions, files
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Skipped, SourceError
 from tagger.data.states import ABSENT, PRESENT
@@ -398,6 +399,16 @@ def test_a_broken_hierarchy_is_named(album, broken):
         read(album(hierarchy_json=broken, hierarchy="*hierarchy.json"))
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n"])
+@pytest.mark.parametrize("after", range(1, 5))
+def test_an_empty_line_of_the_rotation_file_is_no_photo(album: Album, after: int, blank: str):
+    lines = f"ImageID,Subset,Rotation\n{A},train,0.0\n{B},validation,90.0\n{C},test,\n".splitlines(keepends=True)
+    source = album("".join([*lines[:after], blank, *lines[after:]]), labels=None, human_labels=None)
+    photos, _, skipped = read(source)
+    assert [(photo["key"], photo["rotation"]) for photo in photos] == [(A, 0), (B, 90), (C, None)]
+    assert not skipped.counts
+
+
 # What cannot be read
 
 
@@ -558,6 +569,67 @@ def test_an_original_is_checked_against_the_published_checksum(album, photo_serv
     photos, _, skipped = read(album(images, without_file="skip", fetch="original", fetch_rate=1000))
     assert photos == []
     assert "bytes, expected 44" in skipped.examples["photo not fetched: dead"][0]
+
+
+TURNED = "\n".join([HEADER, *PHOTOS_CSV.splitlines()[2:4]]) + "\n"
+"""The photo of which the table says that 90 degrees counter-clockwise turn it upright."""
+
+
+def lying(path: Path, orientation: int | None = None) -> Image.Image:
+    """Save a photo that lies on its side, and return it upright."""
+    photo = Image.linear_gradient("L").resize((32, 16))
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    photo.save(path, "JPEG", quality=100, exif=exif)
+    return photo.transpose(Image.Transpose.ROTATE_90).convert("RGB")
+
+
+def seen(path: Path) -> Image.Image:
+    with open_photo(path) as opened:
+        return decode(opened)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "turn"),
+    [(90, Image.Transpose.ROTATE_90), (180, Image.Transpose.ROTATE_180), (270, Image.Transpose.ROTATE_270)],
+)
+def test_a_fetched_original_is_upright_everywhere_by_the_published_rotation(album, tmp_path, degrees, turn):
+    lying(tmp_path / f"{B}.jpg")
+    stored = Image.open(tmp_path / f"{B}.jpg").convert("RGB")
+    source = album(TURNED.replace("90.0", f"{degrees}.0"), labels=None, human_labels=None, fetch="original")
+    ((photo,), _, _) = read(source)
+    assert photo["rotation"] == 0
+    assert seen(tmp_path / f"{B}.jpg").tobytes() == stored.transpose(turn).tobytes()
+    written = (tmp_path / f"{B}.jpg").read_bytes()
+    assert read(source)[0] == [photo]
+    assert (tmp_path / f"{B}.jpg").read_bytes() == written, "a second time changes nothing"
+
+
+def test_a_photo_of_your_own_folder_is_not_changed_and_its_rotation_stays_to_be_counted(album, tmp_path):
+    lying(tmp_path / f"{B}.jpg")
+    before = (tmp_path / f"{B}.jpg").read_bytes()
+    ((photo,), _, _) = read(album(TURNED, labels=None, human_labels=None))
+    assert photo["rotation"] == 90
+    assert (tmp_path / f"{B}.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize("fetch", [None, "original", "thumbnail"])
+def test_a_photo_that_knows_how_it_lies_is_turned_once(album, tmp_path, fetch):
+    upright = lying(tmp_path / f"{B}.jpg", orientation=8)
+    before = (tmp_path / f"{B}.jpg").read_bytes()
+    ((photo,), _, _) = read(album(TURNED, labels=None, human_labels=None, fetch=fetch))
+    assert photo["rotation"] == 0
+    assert (tmp_path / f"{B}.jpg").read_bytes() == before
+    assert seen(tmp_path / f"{B}.jpg").size == upright.size
+
+
+def test_a_photo_that_is_no_jpeg_or_broken_keeps_its_bytes_and_its_rotation(album, tmp_path):
+    for content in (b"no photo", b""):
+        (tmp_path / f"{B}.jpg").write_bytes(content)
+        ((photo,), _, _) = read(album(TURNED, labels=None, human_labels=None, fetch="original"))
+        assert photo["rotation"] == 90
+        assert (tmp_path / f"{B}.jpg").read_bytes() == content
 
 
 # Size

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tagger.data.sources import voc
-from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Skipped, SourceError
+from tagger.data.sources.source import ANNOTATIONS, NAMELESS, PHOTOS, Skipped, SourceError
 from tagger.data.sources.voc import Voc
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 
@@ -157,27 +157,90 @@ def test_a_photo_whose_xml_cannot_be_read_is_counted_with_file_and_line(tmp_path
         large=xml("p", *[("dog", 0)] * 20),
         nameless=good.replace("dog", " "),
         odd=good.replace("<difficult>0", "<difficult>maybe"),
+        caption=good.replace("annotation>", "caption>"),
         coded='<?xml version="1.0" encoding="klingon"?>' + good,
         gone=good,
     )
     (folder / "Annotations" / "gone.xml").unlink()
     skipped = Skipped()
     photos, said = read(tmp_path, skipped)
-    assert [photo["key"] for photo in photos] == ["good"]
-    assert list(said) == [("good", "dog")]
+    assert [photo["key"] for photo in photos] == ["good", "nameless", "odd"]
+    assert said == {("good", "dog"): PRESENT, ("nameless", NAMELESS): UNKNOWN, ("odd", "dog"): UNKNOWN}
     assert skipped.counts == {
         "broken XML": 2,
         "XML larger than 5,000 bytes": 1,
-        "XML without what is needed": 3,
+        "XML without what is needed": 2,
         "no XML": 1,
+        "object without a name": 1,
+        "object of which difficult is neither 0 nor 1": 1,
     }
     cut, other = skipped.examples["broken XML"]
     assert "cut.xml, line 17: no element found" in cut
     assert "other.xml, line 17: mismatched tag" in other
-    nameless, odd, coded = skipped.examples["XML without what is needed"]
-    assert "nameless.xml: object 1 has the name ''" in nameless
-    assert "odd.xml: object 1 has the name 'dog' and is difficult: 'maybe', expected 0 or 1" in odd
+    assert skipped.examples["object without a name"][0].endswith("nameless.xml, object 1: <object>")
+    (odd,) = skipped.examples["object of which difficult is neither 0 nor 1"]
+    assert odd.endswith("odd.xml, object 1: dog, 'maybe'")
+    caption, coded = skipped.examples["XML without what is needed"]
+    assert "caption.xml: expected <annotation>, got <caption>" in caption
     assert "coded.xml: unknown encoding: klingon" in coded
+
+
+def paths(root: Path, skipped: Skipped | None = None) -> list[str]:
+    return [photo["path"].removeprefix("VOCdevkit/VOC2012/JPEGImages/") for photo in read(root, skipped)[0]]
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.JPG", "p.jpeg", "p.webp", "IMG 1.PNG", "sub/p.jpg"])
+def test_the_photo_is_the_file_that_the_xml_names(tmp_path, name):
+    folder = devkit(tmp_path, p=xml("p", ("dog", 0)).replace("p.jpg", name))
+    (folder / "JPEGImages" / name).parent.mkdir(exist_ok=True)
+    (folder / "JPEGImages" / name).touch()
+    skipped = Skipped()
+    assert paths(tmp_path, skipped) == [name]
+    assert not skipped.counts
+
+
+def test_a_photo_that_is_not_where_the_xml_says_is_the_file_called_like_the_xml(tmp_path):
+    named = {"stale": "IMG_1.jpg", "empty": "", "short": "short", "leaving": "../secret.png", "gone": "gone.png"}
+    folder = devkit(tmp_path, **{photo: xml("p").replace("p.jpg", name) for photo, name in named.items()})
+    (folder / "secret.png").touch()
+    for name in ("stale.JPEG", "empty.png", "empty.txt", "short.jpg", "short.bmp", "leaving.tif"):
+        (folder / "JPEGImages" / name).touch()
+    skipped = Skipped()
+    assert paths(tmp_path, skipped) == ["stale.JPEG", "empty.png", "short.jpg", "leaving.tif", "gone.jpg"]
+    assert skipped.counts == {"filename leaves the folder": 1}
+
+
+def test_xml_files_about_one_photo_and_those_that_name_another_are_counted(tmp_path):
+    folder = devkit(tmp_path, a=xml("a"), b=xml("a"))
+    for name in ("a.jpg", "b.jpg"):
+        (folder / "JPEGImages" / name).touch()
+    skipped = Skipped()
+    assert paths(tmp_path, skipped) == ["a.jpg", "a.jpg"]
+    assert skipped.counts == {
+        "filename of another photo than the XML is called, which is opened": 1,
+        "photo that several XML files are about": 1,
+    }
+
+
+def test_an_odd_field_costs_its_object_and_an_object_listed_twice_is_counted(tmp_path):
+    two = xml("p", ("dog", 0), ("dog", 0), ("cat", 0))
+    odd = two.replace("<xmin>174", "<xmin>174.5").replace("<object>\n\t\t<name>cat", "<objct>\n\t\t<name>cat")
+    devkit(tmp_path, p=odd[::-1].replace("</object>"[::-1], "</objct>"[::-1], 1)[::-1])
+    skipped = Skipped()
+    _, said = read(tmp_path, skipped, difficult="include")
+    assert said == {("p", "dog"): PRESENT, ("p", NAMELESS): UNKNOWN}
+    assert skipped.counts == {"object listed again": 1, "object without a name": 1}
+    assert skipped.examples["object without a name"][0].endswith("p.xml, object 3: <objct>")
+
+
+def test_the_classes_that_have_lists_were_looked_for_and_without_lists_those_that_are_said(tmp_path):
+    folder = devkit(tmp_path, p=xml("p", ("dog", 0), ("cat", 1)))
+    (chunk,) = Voc(root=str(tmp_path)).chunks(Skipped())
+    assert {*(chunk.declared or ())} == {"dog", "cat"}
+    for name in ("dog_trainval", "potted_plant_trainval", "sofa_val", "val"):
+        (folder / "ImageSets" / "Main" / f"{name}.txt").touch()
+    (chunk,) = Voc(root=str(tmp_path)).chunks(Skipped())
+    assert chunk.declared == ("dog", "potted_plant")
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY l "lol">' + "".join(
@@ -208,6 +271,17 @@ def test_an_id_that_leaves_the_folder_or_comes_twice_is_counted(tmp_path):
     skipped = Skipped()
     assert [photo["key"] for photo in read(tmp_path, skipped)[0]] == ["p"]
     assert skipped.counts == {"path leaves the folder": 2, "photo listed twice": 1}
+
+
+def test_a_list_may_be_utf16_and_what_macos_puts_beside_the_lists_is_no_class(tmp_path):
+    folder = devkit(tmp_path, p=xml("p", ("dog", 0)))
+    lists = folder / "ImageSets" / "Main"
+    (lists / "trainval.txt").write_bytes("p\n".encode("utf-16"))
+    for name in ("dog_trainval.txt", "._dog_trainval.txt"):
+        (lists / name).touch()
+    (chunk,) = Voc(root=str(tmp_path), year=2012, image_set="trainval").chunks(Skipped())
+    assert chunk.photos["key"].to_pylist() == ["p"]
+    assert chunk.declared == ("dog",)
 
 
 def test_a_missing_devkit_list_or_setting_is_named_with_what_there_is(tmp_path):

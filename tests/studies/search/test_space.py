@@ -70,7 +70,7 @@ def test_whole_numbers_stay_whole_and_an_exponent_is_a_number(space: Callable[[s
             "loss.gamma: when: loss can never be 'fokal'",
         ),
         ("", "a space lists settings by key"),
-        ("[1, 2]", "a space lists settings by key"),
+        ("[1, 2]", "it holds no mapping of settings"),
         ("loss: {", "cannot be read"),
     ],
 )

@@ -5,11 +5,11 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +53,7 @@ def bundle(delivered: Path, tmp_path: Path, colour_detector: Callable[..., bytes
     }
     torch.save(checkpoint, run / "checkpoints/best.ckpt")
     words = ["tagger.export", f"checkpoint={run}/checkpoints/best.ckpt", f"bundle={tmp_path}/bundle"]
-    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = commands.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path / "bundle"
 
@@ -98,5 +98,5 @@ def test_a_bundle_with_a_detector_fuses_what_it_sees(bundle: Path, delivered: Pa
         read_bundle(bundle)
     tree = json.loads((bundle / "manifest.json").read_text())
     (bundle / "manifest.json").write_text(json.dumps(tree | {"detector": {"sha256": 3}}))
-    with pytest.raises(BundleError, match=r"detector\.labels must be a dict"):
+    with pytest.raises(BundleError, match=r"detector\.classes must be a list of texts, got None"):
         read_bundle(bundle)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 
@@ -143,6 +144,21 @@ def test_many_parts_become_one(
     assert detector.looks == 40
 
 
+def test_what_is_seen_on_an_edited_file_is_not_kept_as_of_the_photo_that_it_was(
+    catalog: Catalog, detector: Counting, look: Callable[..., np.ndarray], photo_data: Callable[..., PhotoData]
+):
+    images = Path(catalog.roots[0]) / "images"
+    true = (images / "000.png").read_bytes()
+    (images / "000.png").write_bytes((images / "001.png").read_bytes())
+    with pytest.warns(UserWarning, match="1 photo is not what was noted"):
+        believed = look(detector)
+    assert (believed[0] == believed[1]).all()
+    (images / "000.png").write_bytes(true)
+    found = look(detector)
+    assert (found[0] != found[1]).any()
+    assert detector.looks == 41
+
+
 @pytest.mark.parametrize("left", [0, 50, -10])
 def test_a_part_that_was_cut_afterwards_is_computed_again(
     tmp_path: Path, detector: Counting, look: Callable[..., np.ndarray], left: int
@@ -184,10 +200,11 @@ def test_a_batch_is_told_the_labels(detector: Counting, look: Callable[..., np.n
 
 
 SCRIPT = """
-import sys, time
+import hashlib, sys, time
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
+import pyarrow as pa
 from tagger.data import by_content
 from tagger.data.sources.listing import Listing
 from tagger.data.taxonomy import read_taxonomy
@@ -205,7 +222,8 @@ class Slow(OnnxDetector):
 folder = Path(sys.argv[1])
 root = folder / "root"
 catalog = Listing(folder="colours", unlisted="absent").read(str(root), read_taxonomy(str(root / "colours.yaml")))
-catalog = replace(catalog, photos=catalog.photos.append_column("photo_id", catalog.photos["path"]))
+names = [hashlib.sha256(Path(catalog.place(row)).read_bytes()).hexdigest() for row in range(len(catalog))]
+catalog = replace(catalog, photos=catalog.photos.append_column("photo_id", pa.array(names)))
 detector = Slow((folder / "colours.onnx").read_bytes(), ["", "crimson", "lime", "navy"])
 by_content.PART_SECONDS, by_content.MOST_PARTS = 0.0, 100
 framing = Undistorted(long_side=64)
@@ -221,7 +239,7 @@ def test_a_killed_process_has_kept_what_it_saw(
     colours(40)
     (tmp_path / "colours.onnx").write_bytes(colour_detector())
     words = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    process = subprocess.Popen([*words, "0.1"], stdout=subprocess.DEVNULL)
+    process = commands.Popen([*words, "0.1"], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while len(parts(tmp_path)) < 3:
         assert process.poll() is None and time.monotonic() < deadline
@@ -229,7 +247,7 @@ def test_a_killed_process_has_kept_what_it_saw(
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = len(parts(tmp_path))
-    done = subprocess.run([*words, "0"], capture_output=True, text=True, check=True, timeout=120)
+    done = commands.run([*words, "0"], capture_output=True, text=True, check=True, timeout=120)
     looks = int(done.stdout.split("looks ")[1])
     assert 3 <= kept < 40
     assert looks == 40 - kept

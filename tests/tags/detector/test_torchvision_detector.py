@@ -88,7 +88,7 @@ def spread_out(model: Any, photos: torch.Tensor) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["ssdlite", "ssd300"])
+@pytest.mark.parametrize("architecture", ["ssdlite", pytest.param("ssd300", marks=pytest.mark.nightly)])
 def test_the_graph_sees_what_torchvision_sees(architecture: str):
     model = build(architecture=architecture)
     # Random weights say the same everywhere, and which of equal boxes are kept is nobody's promise.

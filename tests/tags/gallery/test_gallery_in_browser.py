@@ -1,10 +1,15 @@
 """The gallery in a real Chromium: filters, sliders, reasons, keyboard, telephone, and names that mean harm."""
 
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from tagger.config import as_typed
+from tagger.predict import as_thresholds
 
 pytestmark = pytest.mark.slow
 
@@ -101,10 +106,14 @@ def test_a_label_that_the_bundle_never_gives_can_be_given(page: Any):
     assert chips(page, "3.jpg") == ["silent"]
 
 
-def test_ids_that_a_shell_could_take_for_commands_are_not_offered_to_it(page: Any):
-    page.evaluate('moveTo("hostile\'}; rm -rf ~", 900)')
+def test_any_id_that_was_moved_arrives_in_the_command_as_one_word(page: Any):
+    page.evaluate("id => moveTo(id, stepAt(labels.get(id), 0.9))", "hostile'}; rm -rf ~")
     slide(page, "dog", 0.5)
-    assert page.inner_text("#words") == "'own_thresholds={animal.dog: 0.5}' overwrite=true"
+    word, overwrite = shlex.split(page.inner_text("#words"))
+    assert overwrite == "overwrite=true"
+    (typed,) = as_typed([word])
+    (override,) = OverridesParser.create().parse_overrides([typed])
+    assert as_thresholds(override.value()) == {"hostile'}; rm -rf ~": 0.9, "animal.dog": 0.5}
 
 
 def test_why_a_photo_has_a_tag_is_told_on_focus_and_under_the_pointer(page: Any):

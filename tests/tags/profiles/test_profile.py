@@ -109,6 +109,24 @@ def test_added_relations_do_what_those_in_the_graph_do(scores: list[list[float]]
     assert np.array_equal(named[completed > before.numpy()], completed[completed > before.numpy()])
 
 
+@pytest.mark.parametrize("word", ["no", "2019", "1e3", "~"])
+def test_labels_names_and_languages_are_what_was_typed(tmp_path: Path, word: str):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"labels: [{word}]\nnames: {{{word}: {{{word}: {word}}}}}\nthresholds: {{{word}: 0.1}}\nlanguage: {word}\n"
+        f"implies: {{{word}: [{word}]}}\ntargets: {{{word}: {{recall: 0.5}}}}\ntags_per_photo: 5\n"
+    )
+    assert Profile.read(path) == Profile(
+        labels=(word,),
+        names={word: {word: word}},
+        thresholds={word: 0.1},
+        language=word,
+        implies={word: (word,)},
+        targets={word: Promise(recall=0.5)},
+        tags_per_photo=5,
+    )
+
+
 @pytest.mark.parametrize(
     ("tree", "message"),
     [

@@ -1,85 +1,54 @@
-"""The server answers its own page, asks nobody else, and hands out nothing that the page does not need."""
-
-import asyncio
-from pathlib import Path
-from typing import Any
+"""The server answers its own page, under names that the user allows, and no page of anybody else."""
 
 import pytest
+from starlette.datastructures import Headers
 
-from tagger.tags.serving.border import LOOPBACK, MAX_DROP, Border
+from tagger.errors import UserError
+from tagger.tags.serving.border import refused
+from tagger.tags.serving.hosts import allowed, named
 
 HERE = "127.0.0.1:7860"
 
 
-def answer(path: str, *, hosts: tuple[str, ...] | None = LOOPBACK, **headers: str) -> tuple[int, dict[str, str]]:
-    """Return status and headers of the answer; 200 is the application's."""
-    sent: list[dict[str, Any]] = []
+def why(method: str, **headers: str) -> str | None:
+    return refused(method, Headers({"host": HERE} | {name.replace("_", "-"): text for name, text in headers.items()}))
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"page"})
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    given = {"host": HERE, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    scope = {
-        "type": "http",
-        "path": path,
-        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-    }
-    asyncio.run(Border(app, Path("/tmp/tagger-1/pictures"), hosts)(scope, None, send))  # type: ignore[arg-type]
-    return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+def test_our_own_page_is_let_in():
+    assert why("GET") is None
+    assert why("GET", sec_fetch_site="none", sec_fetch_dest="document") is None
+    assert why("GET", sec_fetch_site="cross-site", sec_fetch_dest="document") is None, "a link on another page"
+    assert why("POST", origin=f"http://{HERE}", sec_fetch_site="same-origin", sec_fetch_dest="empty") is None
+    assert why("POST", origin=f"https://{HERE}") is None, "behind a proxy with TLS"
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/assets/index.js",
-        "/theme.css",
-        "/gradio_api/queue/join",
-        "/gradio_api/file=/tmp/tagger-1/pictures/album-x/0.jpg",
-    ],
+    "origin", ["https://evil.example", "null", "", "http://127.0.0.1:9999", "http://localhost:7860", "http://127.0.0.1"]
 )
-def test_what_the_page_needs_is_let_in_under_a_policy_that_lets_nothing_out(path: str):
-    status, headers = answer(path, origin=f"http://{HERE}")
-    assert status == 200
-    assert "default-src 'self'" in headers["content-security-policy"]
-    assert "connect-src 'self'" in headers["content-security-policy"]
-    assert "http" not in headers["content-security-policy"]
+def test_whoever_changes_something_says_that_he_is_our_page(origin: str):
+    assert why("POST", origin=origin) == "a page of another site asks"
+    assert why("DELETE", origin=origin) == "a page of another site asks"
+    assert why("POST") == "a page of another site asks"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/gradio_api/info", "/gradio_api/openapi.json", "/docs", "/openapi.json", "/monitoring", "/login"),
-        *("/gradio_api/run/predict", "/gradio_api/api/_say", "/gradio_api/call/_say", "/gradio_api/deep_link"),
-        *("/gradio_api/proxy=https://x.hf.space/", "/gradio_api/file=https://example.com/", "/gradio_api/vibe-code/"),
-        *("/gradio_api/file=/etc/passwd", "/gradio_api/file=/tmp/tagger-1/upload.jpg"),
-        "/gradio_api/file=/tmp/tagger-1/pictures/../../../etc/passwd",
-        "/gradio_api/file=/tmp/tagger-1/pictures-of-others/x",
-    ],
-)
-def test_what_the_page_never_asks_for_is_not_there(path: str):
-    assert answer(path)[0] == 404
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_or_port_may_not_even_show_our_pictures(site: str):
+    for dest in ("image", "iframe", "script", "empty"):
+        assert why("GET", sec_fetch_site=site, sec_fetch_dest=dest) == "a page of another site asks"
+    assert why("POST", sec_fetch_site=site, sec_fetch_dest="document", origin=f"http://{HERE}") is not None
 
 
-def test_a_page_of_another_site_is_refused():
-    for origin in ("https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:7860"):
-        assert answer("/gradio_api/queue/join", origin=origin)[0] == 403
+def test_who_looks_at_something_sends_nothing():
+    assert why("GET", content_length="1000000") == "who looks at something sends nothing"
+    assert why("GET", transfer_encoding="chunked") == "who looks at something sends nothing"
+    assert why("GET", content_length="0") is None
 
 
-def test_a_name_of_another_site_that_points_here_is_refused():
-    for host in ("evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "[bad"):
-        assert answer("/", host=host)[0] == 403
-    for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860", "LOCALHOST"):
-        assert answer("/", host=host)[0] == 200
-    assert answer("/", host="photos.lan:7860", hosts=None)[0] == 200
-
-
-def test_a_drop_without_an_end_is_refused():
-    assert answer("/gradio_api/upload", content_length="1000000")[0] == 200
-    assert answer("/gradio_api/upload", content_length=str(MAX_DROP + 1))[0] == 413
-    assert answer("/gradio_api/upload", content_length="-1")[0] == 413
-    assert answer("/gradio_api/upload", transfer_encoding="chunked")[0] == 413
+def test_a_machine_may_be_called_what_its_user_says_and_nothing_else():
+    loopback = ["127.0.0.1", "localhost", "[::1]"]
+    assert allowed("127.0.0.1", []) == loopback
+    assert allowed("0.0.0.0", []) == loopback, "no name of a machine"
+    assert allowed("192.168.1.5", named(["nas.local"])) == [*loopback, "nas.local", "192.168.1.5"]
+    for name in ("nas.local:7860", "*", "*.local", "http://nas", "", "nas..local", "a b"):
+        with pytest.raises(UserError, match="hosts must be names or addresses without a port"):
+            named([name])

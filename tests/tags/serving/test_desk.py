@@ -1,6 +1,7 @@
 """What a visitor of the page gets: tags that follow the thresholds, verdicts that are kept, names that do no harm."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,72 +12,42 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tagger import Tagger
-from tagger.data.sources.sample.draw import draw_photo
-from tagger.data.sources.sample.plan import plan_photo
-from tagger.tags.corrections import CorrectionsFile, read_corrections
+from tagger.tags.corrections import read_corrections
 from tagger.tags.delivery.bundle import read_bundle
 from tagger.tags.delivery.curve import Curve
 from tagger.tags.serving import views
-from tagger.tags.serving.album import Album, moved
+from tagger.tags.serving.album import moved
 from tagger.tags.serving.desk import Desk
-from tagger.tags.serving.reading import ReadPhoto, read_photo
+from tagger.tags.serving.export import as_yaml, own_thresholds
 from tagger.tags.serving.validation import point_at
 from tagger.tags.serving.views import Looks
+from tagger.tags.serving.visitors import Visitor
 
 HOSTILE = '<img src=x onerror="alert(1)">&amp;\n\x1b[31m\u202e'
 
 
-class Reader:
-    """Reads photos in this process."""
-
-    def __init__(self, tagger: Tagger) -> None:
-        self.tagger = tagger
-
-    def read(self, paths: Sequence[str]) -> list[ReadPhoto]:
-        return [read_photo(path, (self.tagger.framing, None), max_bytes=10**6) for path in paths]
+def dropping(desk: Desk, photos: Sequence[Path], names: Sequence[str] = ()) -> Visitor:
+    """Return somebody who dropped photos."""
+    visitor = desk.newcomer()
+    assert not any(drop(desk, visitor, photos, names))
+    return visitor
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Draw photos of the sample album."""
-    folder = tmp_path_factory.mktemp("photos")
-    paths = [folder / f"{number}.jpg" for number in range(20)]
-    for number, path in enumerate(paths):
-        draw_photo(plan_photo(0, number), size=96).save(path)
-    return [str(path) for path in paths]
+def drop(desk: Desk, visitor: Visitor, photos: Sequence[Path], names: Sequence[str] = ()) -> list[str]:
+    """Add photos one after another; return why some could not be."""
+
+    async def added() -> list[str]:
+        named = zip(names or [photo.name for photo in photos], photos, strict=True)
+        return [
+            await desk.add(visitor, name, photo.read_bytes(), place=place) for place, (name, photo) in enumerate(named)
+        ]
+
+    return asyncio.run(added())
 
 
-@pytest.fixture
-def make_desk(delivered: Path, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """Make the desk of a server; two at a time need two files of corrections."""
-    opened = []
-
-    def make(tagger: Tagger | None = None, **settings: Any) -> Desk:
-        tagger = tagger or Tagger.load(delivered / "album.tagger")
-        corrections = CorrectionsFile(settings.pop("corrections", tmp_path / "corrections.jsonl"))
-        opened.append(corrections)
-        (tmp_path / "pictures").mkdir(exist_ok=True)
-        defaults = {
-            **{"name": "album.tagger", "tagger": tagger, "reader": Reader(tagger), "corrections": corrections},
-            **{"annotator": "ann", "pictures": tmp_path / "pictures", "root": None, "language": "en"},
-            "max_photos": 100,
-        }
-        return Desk(**defaults | settings)
-
-    yield make
-    for corrections in opened:
-        corrections.close()
-
-
-def added(desk: Desk, photos: Sequence[str], album: Album | None = None, names: Sequence[str] = ()) -> Album:
-    """Return an album with photos."""
-    *_, last = desk.add(album, list(photos), list(names) or [Path(photo).name for photo in photos])
-    return last.album
-
-
-def looks(desk: Desk, album: Album | None, **chosen: Any) -> Looks:
+def looks(desk: Desk, visitor: Visitor, **chosen: Any) -> Looks:
     """Return what the page's parts are made of."""
-    defaults = {"album": album, "thresholds": desk.tagger.thresholds.copy(), "said": desk.corrections.standing}
+    defaults = {"album": visitor.album, "thresholds": visitor.thresholds, "corrections": desk.corrections.standing}
     return Looks(tagger=desk.tagger, language=desk.language, columns=desk.columns, **defaults | chosen)
 
 
@@ -84,14 +55,14 @@ def looks(desk: Desk, album: Album | None, **chosen: Any) -> Looks:
 
 
 def test_moved_thresholds_give_the_tags_that_the_bundle_gives_with_them(
-    make_desk: Callable[..., Desk], delivered: Path, photos: list[str]
+    make_desk: Callable[..., Desk], delivered: Path, drawn: list[Path]
 ):
     desk = make_desk()
-    album = added(desk, photos)
+    album = dropping(desk, drawn).album
     chosen = {"red": 0.7, "green": 0.2, "grey": 0.5}
     thresholds = desk.tagger.thresholds.copy()
     thresholds[[desk.columns[label] for label in chosen]] = list(chosen.values())
-    expected = Tagger.load(delivered / "album.tagger", thresholds=chosen).tag(photos)
+    expected = Tagger.load(delivered / "album.tagger", thresholds=chosen).tag(map(str, drawn))
     found = desk.tags(album, thresholds)
     assert [[tag.label for tag in tags] for tags in found] == [[tag.label for tag in tags] for tags in expected]
     before = desk.tags(album, desk.tagger.thresholds.copy())
@@ -137,105 +108,122 @@ def test_what_a_threshold_gave_on_validation_is_read_from_the_curve(
 # --- photos ---------------------------------------------------------------------------------------------------------
 
 
-def test_photos_that_are_added_in_parts_are_one_album(make_desk: Callable[..., Desk], photos: list[str]):
+def test_photos_keep_the_order_in_which_they_were_dropped_whichever_is_read_first(
+    make_desk: Callable[..., Desk], drawn: list[Path]
+):
     desk = make_desk()
-    at_once, in_parts = added(desk, photos), added(desk, photos[11:], added(desk, photos[:11]))
-    assert at_once.photos[-1].photo_id == in_parts.photos[-1].photo_id
-    assert np.allclose(at_once.scored.scores, in_parts.scored.scores, atol=1e-6)
-    assert np.array_equal(at_once.scored.origins, in_parts.scored.origins)
-    assert len({photo.picture for album in (at_once, in_parts) for photo in album.photos}) == 40
-    assert all(photo.picture.is_file() for photo in in_parts.photos)
-    in_parts.remove_pictures()
-    assert not any(photo.picture.exists() for photo in in_parts.photos)
-    assert all(photo.picture.is_file() for photo in at_once.photos)
+    visitor = desk.newcomer()
+    for place in (2, 0, 1):
+        asyncio.run(desk.add(visitor, drawn[place].name, drawn[place].read_bytes(), place=place))
+    html = views.grid(looks(desk, visitor), desk.tags(visitor.album, visitor.thresholds))
+    assert html.index("0.jpg") < html.index("1.jpg") < html.index("2.jpg")
+    expected = desk.tagger.scores([str(drawn[place]) for place in (2, 0, 1)])
+    assert np.allclose(visitor.album.scored.scores, expected, atol=1e-6)
+    assert visitor.album.next_place == 3
 
 
-def test_bad_photos_are_named_and_the_others_go_on(make_desk: Callable[..., Desk], photos: list[str], tmp_path: Path):
+def test_a_photo_that_was_removed_is_never_taken_for_another(make_desk: Callable[..., Desk], drawn: list[Path]):
+    desk = make_desk()
+    visitor = dropping(desk, drawn[:2])
+    assert [visitor.album.row(photo.number) for photo in visitor.album.photos] == [0, 1]
+    visitor.album.clear()
+    drop(desk, visitor, drawn[2:4])
+    assert visitor.album.row(0) is None
+    assert visitor.album.row(2) == 0
+    assert len(visitor.album.scored.scores) == 2
+
+
+def test_bad_photos_are_named_and_the_others_go_on(make_desk: Callable[..., Desk], drawn: list[Path], tmp_path: Path):
     (tmp_path / "bad.jpg").write_bytes(b"no photo")
-    steps = list(make_desk().add(None, [photos[0], str(tmp_path / "bad.jpg"), photos[0], photos[1]], list("abcd")))
-    assert [photo.name for photo in steps[-1].album.photos] == ["a", "d"]
-    assert steps[-1].remarks == ["b: not an image", "c: is here already"]
-    assert [step.doing for step in steps] == ["reading 4 photos …", ""]
-
-
-def test_no_more_photos_are_kept_than_allowed(make_desk: Callable[..., Desk], photos: list[str]):
-    desk = make_desk(max_photos=3)
-    album = added(desk, photos[:2])
-    *_, last = desk.add(album, photos[2:6], photos[2:6])
-    assert len(last.album) == 3
-    assert last.remarks == ["only 3 photos at a time: remove some first"]
-    *_, last = desk.add(last.album, photos[6:7], photos[6:7])
-    assert len(last.album) == 3
-
-
-# --- verdicts -------------------------------------------------------------------------------------------------------
-
-
-def test_a_verdict_is_kept_shown_and_taken_back(make_desk: Callable[..., Desk], photos: list[str]):
     desk = make_desk()
-    album = added(desk, photos)
-    tags = desk.tags(album, desk.tagger.thresholds.copy())
-    photo = next(number for number, given in enumerate(tags) if given)
-    label = tags[photo][0].label
-    said = desk.say(album, photo, label, "absent")
-    assert said is not None
-    assert desk.say(album, photo, label, "absent") is None, "said once is said"
-    again = desk.say(album, photo, label, "present")
-    assert again is not None
-    assert views.shown_tags(looks(desk, album), photo, tags[photo])[0].said == "present"
-    desk.take_back(again)
-    assert views.shown_tags(looks(desk, album), photo, tags[photo])[0].said == "absent"
-    desk.take_back(said)
-    assert views.shown_tags(looks(desk, album), photo, tags[photo])[0].said is None
+    visitor = desk.newcomer()
+    remarks = drop(desk, visitor, [drawn[0], tmp_path / "bad.jpg", drawn[0], drawn[1]], ["a", "b\n", "c", "d"])
+    assert remarks == ["", r"b\n: not an image", "c: is here already", ""]
+    assert [photo.name for photo in visitor.album.photos] == ["a", "d"]
+
+
+def test_no_more_photos_are_kept_than_allowed(make_desk: Callable[..., Desk], drawn: list[Path]):
+    desk = make_desk(max_photos=3)
+    visitor = dropping(desk, drawn[:2])
+    full = "only 3 photos at a time: remove some first"
+    assert drop(desk, visitor, drawn[2:6]).count(full) == 3
+    assert drop(desk, visitor, drawn[6:7]) == [full]
+    assert len(visitor.album) == 3
+
+
+# --- corrections ----------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_kept_shown_and_taken_back(make_desk: Callable[..., Desk], drawn: list[Path]):
+    desk = make_desk()
+    visitor = dropping(desk, drawn)
+    tags = desk.tags(visitor.album, visitor.thresholds)
+    row = next(number for number, given in enumerate(tags) if given)
+    label, column = tags[row][0].label, desk.columns[tags[row][0].label]
+
+    def shown() -> str | None:
+        return views.shown_tags(looks(desk, visitor), row, tags[row])[0].correction
+
+    desk.correct(visitor, row, column, "absent")
+    desk.correct(visitor, row, column, "absent")
+    assert len(visitor.history) == 1, "said once is said"
+    desk.correct(visitor, row, column, "present")
+    assert shown() == "present"
+    desk.undo(visitor)
+    assert shown() == "absent"
+    desk.undo(visitor)
+    desk.undo(visitor)
+    assert shown() is None
     kept = list(read_corrections(desk.corrections.path))
     assert [correction.value for correction in kept] == ["absent", "present", "absent", "unknown"]
-    assert kept[0].photo_id == album.photos[photo].photo_id
+    assert kept[0].label == label
+    assert kept[0].photo_id == visitor.album.photos[row].photo_id
     assert kept[0].bundle == desk.tagger.manifest.files["model.onnx"][1]
-    assert kept[0].score == pytest.approx(tags[photo][0].score, abs=1e-6)
+    assert kept[0].score == pytest.approx(tags[row][0].score, abs=1e-6)
     assert kept[0].annotator == "ann"
 
 
 def test_what_was_said_is_missing_is_shown_as_a_tag_also_the_next_time(
-    make_desk: Callable[..., Desk], photos: list[str]
+    make_desk: Callable[..., Desk], drawn: list[Path]
 ):
     desk = make_desk()
-    assert desk.say(added(desk, photos[:1]), 0, "grey", "present") is not None
+    desk.correct(dropping(desk, drawn[:1]), 0, desk.columns["grey"], "present")
     desk.corrections.close()
     desk = make_desk()
-    album = added(desk, photos[:1])
-    (tags,) = desk.tags(album, desk.tagger.thresholds.copy())
+    visitor = dropping(desk, drawn[:1])
+    (tags,) = desk.tags(visitor.album, visitor.thresholds)
     assert "grey" not in [tag.label for tag in tags]
-    shown = {tag.id: tag for tag in views.shown_tags(looks(desk, album), 0, tags)}
-    assert shown["grey"].said == "present"
+    shown = {tag.id: tag for tag in views.shown_tags(looks(desk, visitor), 0, tags)}
+    assert shown["grey"].correction == "present"
     assert not shown["grey"].is_given
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
 
 
-def test_photos_stand_in_the_order_of_a_labels_score(make_desk: Callable[..., Desk], photos: list[str]):
+def test_photos_stand_in_the_order_of_a_labels_score(make_desk: Callable[..., Desk], drawn: list[Path]):
     desk = make_desk()
-    album = added(desk, photos)
-    thresholds = desk.tagger.thresholds.copy()
-    html = views.grid(looks(desk, album, label=1, by_score=True), desk.tags(album, thresholds))
+    visitor = dropping(desk, drawn)
+    tags = desk.tags(visitor.album, visitor.thresholds)
+    html = views.grid(looks(desk, visitor, label=1, by_score=True), tags)
     numbers = [int(part.split('"')[0]) for part in html.split('data-photo="')[1:]]
     assert sorted(numbers) == list(range(20))
-    scores = album.scored.scores[numbers, 1]
+    scores = visitor.album.scored.scores[numbers, 1]
     assert all(scores[:-1] >= scores[1:])
-    assert html.count("is-given") == (scores >= thresholds[1]).sum()
+    assert html.count("is-given") == (scores >= visitor.thresholds[1]).sum()
 
 
-def test_what_is_nearly_given_is_not_given(make_desk: Callable[..., Desk], photos: list[str]):
+def test_what_is_nearly_given_is_not_given(make_desk: Callable[..., Desk], drawn: list[Path]):
     desk = make_desk()
-    album = added(desk, photos)
-    for photo, tags in enumerate(desk.tags(album, desk.tagger.thresholds.copy())):
-        nearly = views.nearest(looks(desk, album), photo)
+    visitor = dropping(desk, drawn)
+    for row, tags in enumerate(desk.tags(visitor.album, visitor.thresholds)):
+        nearly = views.nearest(looks(desk, visitor), row)
         assert not {tag.label for tag in tags} & {tag.id for tag in nearly}
         shares = [tag.score / tag.threshold for tag in nearly]
         assert shares == sorted(shares, reverse=True)
 
 
-def test_names_of_photos_and_labels_are_text(make_desk: Callable[..., Desk], delivered: Path, photos: list[str]):
+def test_names_of_photos_and_labels_are_text(make_desk: Callable[..., Desk], delivered: Path, drawn: list[Path]):
     bundle = read_bundle(delivered / "album.tagger")
     labels = [
         replace(label, id=f"{HOSTILE}{number}", names={"en": HOSTILE}, threshold=0.0, verdict=HOSTILE, curve=CURVE)
@@ -245,20 +233,16 @@ def test_names_of_photos_and_labels_are_text(make_desk: Callable[..., Desk], del
         bundle.manifest, labels=tuple(labels), run={"name": HOSTILE, "version": HOSTILE}, created=HOSTILE
     )
     desk = make_desk(Tagger(manifest, bundle.model), name=HOSTILE)
-    album = added(desk, photos[:2], names=[HOSTILE, HOSTILE])
-    shown = looks(desk, album, photo=0, label=0)
-    tags = desk.tags(album, shown.thresholds)
-    desk.say(album, 0, labels[0].id, "absent")
-    for html in (
-        views.grid(shown, tags),
-        views.photo(shown, tags),
-        views.label(shown),
-        views.header(desk.name, desk.tagger),
-        views.notes([HOSTILE], doing=HOSTILE),
-    ):
+    visitor = dropping(desk, drawn[:2], names=[HOSTILE, HOSTILE])
+    shown = looks(desk, visitor, photo=0, label=0)
+    desk.correct(visitor, 0, 0, "absent")
+    parts = views.parts(shown, desk.tags(visitor.album, visitor.thresholds))
+    copied = {"for_predict": own_thresholds({HOSTILE: 0.5}), "as_yaml": as_yaml({HOSTILE: 0.5})}
+    for html in (*parts.values(), views.page(desk, {**parts, **copied, "place": 0, "room": 0})):
         assert "&lt;img" in html
         assert "<img src=x" not in html
         assert not set("\x1b\u202e") & set(html)
+        assert "style=" not in html, "the policy allows no styles but the page's file"
 
 
 CURVE = Curve((0.9, 0.1), (1.0, 4.0), (1.0, 2.0), positives=2.0)
@@ -270,14 +254,14 @@ def test_the_curve_marks_the_bundles_threshold_and_the_one_now(make_desk: Callab
     desk = make_desk(Tagger(replace(bundle.manifest, labels=labels), bundle.model))
     thresholds = desk.tagger.thresholds.copy()
     thresholds[0] = 0.9
-    html = views.label(looks(desk, None, thresholds=thresholds, label=0))
+    html = views.label(looks(desk, desk.newcomer(), thresholds=thresholds, label=0))
     assert "precision <strong>1.00</strong>, recall <strong>0.50</strong>" in html
     assert "(the bundle's: 0.50, 1.00)" in html
     assert '<circle class="own" cx="100.0" cy="50.0"' in html
     assert '<circle class="now" cx="50.0" cy="0.0"' in html
     thresholds[0] = 0.95
-    assert "finds none" in views.label(looks(desk, None, thresholds=thresholds, label=0))
-    assert "no validation curve" in views.label(looks(desk, None, thresholds=thresholds, label=1))
+    assert "finds none" in views.label(looks(desk, desk.newcomer(), thresholds=thresholds, label=0))
+    assert "no validation curve" in views.label(looks(desk, desk.newcomer(), thresholds=thresholds, label=1))
 
 
 def test_two_labels_of_one_name_are_told_apart(make_desk: Callable[..., Desk], delivered: Path):
@@ -287,15 +271,16 @@ def test_two_labels_of_one_name_are_told_apart(make_desk: Callable[..., Desk], d
     )
     desk = make_desk(Tagger(replace(bundle.manifest, labels=labels), bundle.model))
     assert desk.choices == [
-        ("Colour (blue)", "blue"),
-        ("Colour (green)", "green"),
-        ("Colour (red)", "red"),
-        ("grey", "grey"),
+        ("Colour (blue)", 2),
+        ("Colour (green)", 1),
+        ("Colour (red)", 0),
+        ("grey", 3),
     ]
 
 
 def test_an_empty_page_says_what_to_do(make_desk: Callable[..., Desk]):
-    nothing = looks(make_desk(), None)
+    desk = make_desk()
+    nothing = looks(desk, desk.newcomer())
     assert "Drop photos" in views.grid(nothing, [])
     assert "Choose a photo" in views.photo(nothing, [])
     assert "Choose a label" in views.label(nothing)

@@ -7,6 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tagger.config import as_typed
+from tagger.predict import as_thresholds
 from tagger.tags.serving.export import as_yaml, own_thresholds
 
 plain = st.from_regex(r"[A-Za-z][A-Za-z0-9_.\-]{0,20}", fullmatch=True)
@@ -28,9 +30,11 @@ def test_a_shell_and_hydra_read_the_setting_as_it_was_meant(moved: dict[str, flo
     assert override.value() == moved
 
 
-@given(moved=moved(reserved))
-def test_what_hydra_would_read_otherwise_is_not_offered(moved: dict[str, float]):
-    assert own_thresholds(moved).endswith("cannot be written in a command: use the YAML")
+@given(moved=moved(plain | reserved | st.text(max_size=5)))
+def test_the_command_takes_the_setting_of_any_label(moved: dict[str, float]):
+    (word,) = as_typed(shlex.split(own_thresholds(moved)))
+    (override,) = OverridesParser.create().parse_overrides([word])
+    assert as_thresholds(override.value()) == moved
 
 
 @given(moved=moved(plain | reserved | st.text(max_size=5)))

@@ -1,8 +1,11 @@
 import csv
 import json
 import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -90,12 +93,12 @@ def test_a_format_that_is_unknown_and_a_folder_in_the_way_are_errors(tmp_path: P
     with pytest.raises(UserError, match=r"must end in \.jsonl, \.csv, \.parquet"):
         TagFile(tmp_path / "tags.xlsx", overwrite=False)
     (tmp_path / "tags.jsonl").mkdir()
-    with pytest.raises(UserError, match="cannot be written: Is a directory"):
+    with pytest.raises(UserError, match="cannot be written: a folder is in the place of a file; "):
         TagFile(tmp_path / "tags.jsonl", overwrite=False)
 
 
-def test_a_csv_table_has_a_row_per_photo_and_runs_no_formula(tmp_path: Path):
-    path = written(tmp_path / "tags.csv", [*PHOTOS, TaggedPhoto("=cmd.jpg")])
+def test_a_csv_table_has_a_row_per_photo(tmp_path: Path):
+    path = written(tmp_path / "tags.csv", [*PHOTOS, TaggedPhoto("b.jpg", [Tag("=sea", "@sea", 0.5, "rule", "-")])])
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {
@@ -103,8 +106,36 @@ def test_a_csv_table_has_a_row_per_photo_and_runs_no_formula(tmp_path: Path):
         **{"because": "scored 0.75, given from 0.50; follows from beach"},
         **{"error": "", "score beach": "0.75", "score sea": "0.5", "score dog": "0.01"},
     }
-    assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg", "'=cmd.jpg"]
+    assert [row["photo"] for row in rows] == ["a.jpg", "<script>\n.jpg", "\\udcff.jpg", "b.jpg"]
     assert rows[1]["error"] == "not an image"
+    assert [rows[3][name] for name in ("labels", "names", "because")] == ["'=sea", "'@sea", "'-"], "no formula"
+
+
+SIGNS = [
+    "-lead.jpg",
+    "+1.jpg",
+    "@x.jpg",
+    "=1+1.jpg",
+    "'quoted.jpg",
+    "＝wide.jpg",
+    "\tab.jpg",
+    " space.jpg",
+    "a;b,c\n.jpg",
+]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_tables_are_joined_by_the_path_of_the_photo_whatever_it_begins_with(tmp_path: Path, suffix: str):
+    for name in SIGNS:
+        (tmp_path / name).write_bytes(b"a photo")
+    path = written(tmp_path / f"tags{suffix}", [TaggedPhoto(name) for name in SIGNS])
+    if suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            photos = [row["photo"] for row in csv.DictReader(file)]
+    else:
+        photos = photos_of(path) if suffix == ".jsonl" else pq.read_table(path)["photo"].to_pylist()
+    assert photos == SIGNS
+    assert all((tmp_path / photo).is_file() for photo in photos)
 
 
 def test_a_parquet_table_holds_tags_scores_and_errors(tmp_path: Path):
@@ -123,3 +154,68 @@ def test_a_table_grows_from_its_lines(tmp_path: Path, suffix: str):
     (tmp_path / f"tags{suffix}.jsonl").unlink()
     with pytest.raises(UserError, match="so that nothing can be added"):
         TagFile(path, overwrite=False)
+
+
+def test_a_second_writer_is_told_who_the_first_is_whatever_it_calls_the_file(tmp_path: Path):
+    path = tmp_path / "tags.jsonl"
+    (tmp_path / "link.jsonl").symlink_to(path)
+    with TagFile(path, overwrite=False) as output:
+        output.append(PHOTOS)
+        for name in ("tags.jsonl", "link.jsonl"):
+            for overwrite in (False, True):
+                with pytest.raises(UserError, match=rf"process {os.getpid()} on .* or name another output"):
+                    TagFile(tmp_path / name, overwrite=overwrite)
+        assert len(photos_of(path)) == 3, "nothing was overwritten"
+        TagFile(tmp_path / "other.jsonl", overwrite=False).close()
+    with TagFile(tmp_path / "tags.csv", overwrite=False), pytest.raises(UserError, match="another process is writing"):
+        TagFile(tmp_path / "tags.csv.jsonl", overwrite=False)
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")) == []
+
+
+def test_of_a_writer_that_was_killed_only_its_lines_are_left(tmp_path: Path, in_child: Callable[..., int]):
+    path = tmp_path / "tags.jsonl"
+
+    def killed() -> None:
+        with TagFile(path, overwrite=False) as output:
+            output.append(PHOTOS)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(killed) == -signal.SIGKILL
+    with TagFile(path, overwrite=False) as output:
+        assert len(output.done) == 3
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tags.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_full_disk_leaves_whole_lines_and_the_table_as_it_was(small_disk: Path, suffix: str):
+    path = written(small_disk / f"tags{suffix}", PHOTOS)
+    before = path.read_bytes()
+    (small_disk / "filling").write_bytes(bytes(14_000_000))
+    many = [TaggedPhoto(f"{number}.jpg", [BEACH] * 40) for number in range(2000)]
+    with pytest.raises(OSError, match="No space left") as full, TagFile(path, overwrite=False) as output:
+        output.append(many)
+        output.append(many)
+        output.finish()
+    assert full.value.filename == str(output.lines)
+    assert photos_of(output.lines) == [photo.photo for photo in (*PHOTOS, *many)][: len(photos_of(output.lines))]
+    assert not output.is_table or path.read_bytes() == before
+    (small_disk / "filling").unlink()
+    with TagFile(path, overwrite=False) as output:
+        output.append([photo for photo in many if photo.photo not in output.done])
+        output.finish()
+    assert len(photos_of(output.lines)) == 2003
+    assert sorted(entry.name for entry in small_disk.iterdir()) == sorted({path.name, output.lines.name})
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_for_which_there_is_no_room_is_named(small_disk: Path, suffix: str, capfd: pytest.CaptureFixture[str]):
+    path = small_disk / f"tags{suffix}"
+    noise = np.random.default_rng(0)
+    photos = [TaggedPhoto(f"{number}.jpg", error=noise.bytes(400).hex()) for number in range(10_000)]
+    with pytest.raises(OSError, match="No space left") as full, TagFile(path, overwrite=False) as output:
+        output.append(photos)
+        (small_disk / "filling").write_bytes(bytes(9_000_000))
+        output.finish()
+    assert full.value.filename == str(path)
+    assert capfd.readouterr().err == ""
+    assert not path.exists()

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tagger.errors import UserError
 from tagger.tags.delivery.manifest import BundleLabel
 from tagger.tags.xmp.keywords import Keywords, Namer
-from tagger.tags.xmp.sidecars import Sidecars, write_sidecar
+from tagger.tags.xmp.sidecars import Sidecars, only_here, write_sidecar
 
 LABELS = [
     BundleLabel("nature", {"en": "nature"}, 0.5),
@@ -112,6 +113,38 @@ def test_a_folder_that_cannot_be_written_and_a_name_that_is_too_long_are_counted
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sidecars_that_the_disk_refuses_are_an_error_in_the_end_and_the_others_are_written(
+    photo: Path, small_disk: Path
+):
+    with (small_disk / "filling").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(65536))
+    made = sidecars(line(photo, BEACH), line(small_disk / "a.jpg", BEACH), line(small_disk / "b.jpg", DOG))
+    assert (made.written, made.left_alone.counts) == (1, {})
+    with pytest.raises(
+        UserError, match=r"2 sidecars could not be written, .*/disk/a\.jpg\.xmp: the disk is full; make"
+    ):
+        made.check()
+    assert [entry.name for entry in small_disk.iterdir()] == ["filling"]
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(UserError, match=r"1 sidecars could not be written, .* the disk is read-only; "):
+        sidecars(line(small_disk / "a.jpg", BEACH)).check()
+
+
+def test_only_one_command_writes_the_sidecars_of_a_folder(tmp_path: Path, small_disk: Path):
+    (tmp_path / "album").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "album")
+    with only_here([str(tmp_path / "album"), f"{tmp_path}/album/", f"{tmp_path}/**/*.jpg", "memory://album"]):
+        with pytest.raises(UserError, match=rf"process {os.getpid()} on .*, or leave xmp=true out"):
+            only_here([str(tmp_path / "link")]).__enter__()
+        with only_here([str(small_disk)]):
+            pass
+    assert list((tmp_path / "album").iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with only_here([str(small_disk)]):
+        pass
+
+
 def test_a_sidecar_keeps_its_permissions_and_an_empty_one_is_a_new_one(photo: Path):
     path = photo.with_name("beach.jpg.xmp")
     path.touch(mode=0o600)
@@ -195,12 +228,15 @@ def test_what_exiftool_writes_afterwards_survives_and_we_still_know_what_is_ours
     path = tmp_path / "a.jpg.xmp"
     sidecars(line(tmp_path / "a.jpg", BEACH, DOG))
     typed(exiftool, path, "-XMP-xmp:Rating=5", "-XMP-dc:Subject+=grandma", "-XMP-dc:Subject-=dog")
-    # The person took "dog" out: it stays out of the list that they edited.
+    # The person took "dog" out: it stays out of the list that they edited. "grandma" is repeated in the two others.
+    assert sidecars(line(tmp_path / "a.jpg", BEACH, DOG)).written == 1
+    assert told(exiftool, path)["XMP-dc:Subject"] == ["beach", "grandma"]
+    assert told(exiftool, path)["XMP-digiKam:TagsList"] == ["nature/beach", "animal¦beast/dog", "grandma"]
     assert sidecars(line(tmp_path / "a.jpg", BEACH, DOG)).unchanged == 1
     assert sidecars(line(tmp_path / "a.jpg", DOG)).written == 1
     read = told(exiftool, path)
     assert read["XMP-dc:Subject"] == "grandma"
-    assert read["XMP-lr:HierarchicalSubject"] == "animal¦beast|dog"
+    assert read["XMP-lr:HierarchicalSubject"] == ["animal¦beast|dog", "grandma"]
     assert read["XMP-xmp:Rating"] == 5
 
 

@@ -26,7 +26,8 @@ def meanings_of(
     known = np.array([word in meanings for word in words.to_pylist()], dtype=bool)[codes]
     if not known.all():
         raise refused(rows, int(np.argmin(known)), column, " or ".join(map(repr, meanings)), file)
-    return pa.array([meanings[word] for word in words.to_pylist()], kind).take(pa.array(codes))
+    # Words of rows that are gone, such as empty lines, may mean nothing.
+    return pa.array([meanings.get(word) for word in words.to_pylist()], kind).take(pa.array(codes))
 
 
 def refused(rows: pa.Table, row: int, column: str, wanted: str, file: "File") -> SourceError:

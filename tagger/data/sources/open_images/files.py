@@ -85,7 +85,8 @@ def blocks(file: File, columns: Kinds, optional: Kinds, *, many_lines: bool) -> 
     for name in kinds:
         if header.count(name) != 1:
             found = "two columns" if name in header else "no column"
-            raise SourceError(f"{file.name}, line 1: {found} {name!r}; the columns are {header}")
+            way_out = "; it is published as UTF-8 with commas: save it so" if len(header) == 1 else ""
+            raise SourceError(f"{file.name}, line 1: {found} {name!r}; the columns are {header}{way_out}")
     if not any(any(row) for _, row in rows):
         raise SourceError(f"{file.name} has no row below its header; download it again")
     parse = ParseOptions(quote_char=quoted and '"', newlines_in_values=many_lines, ignore_empty_lines=False)

@@ -32,9 +32,11 @@ from tagger.data.sources.open_images.columns import (
 )
 from tagger.data.sources.open_images.files import File, blocks, names_in
 from tagger.data.sources.open_images.hierarchy import Hierarchy
+from tagger.data.sources.open_images.turning import says_how_it_lies, write_rotation
 from tagger.data.sources.source import ANNOTATIONS, PHOTOS, Chunk, Folds, Skipped, SourceError
 from tagger.data.sources.tables import annotation_table, photo_table
 from tagger.data.states import ABSENT, PRESENT, Unknown
+from tagger.data.storage import is_url
 
 SPLITS = {"train": "train", "validation": None, "test": "test"}
 """What the published subsets are to us."""
@@ -75,7 +77,8 @@ class OpenImages:
     without_file: Literal["skip", "keep"] = "skip"
     """Whether photos without a file are left out and counted, or kept with a null path."""
     fetch: Literal["original", "thumbnail"] | None = None
-    """Fetch photos without a file into the root first: as uploaded (some MB) or of about 300,000 pixels."""
+    """Fetch photos without a file into the root first: as uploaded (some MB) or of about 300,000 pixels. The
+    published rotation is written into originals that have lost their EXIF, which then are upright everywhere."""
     fetch_rate: float = 5.0
     """Requests a second that a host gets at most."""
     vocabulary: str = "open_images"
@@ -143,12 +146,30 @@ class OpenImages:
             path = paths.take(places(pc.binary_join_element_wise(rows["ImageID"], ".jpg", ""), names))
             if self.fetch:
                 path = self._fetched(rows, path, skipped)
-            photos = _photo_table(rows, path, file)
+            photos = self._turned(_photo_table(rows, path, file))
             kept = path.is_valid() if self.without_file == "skip" else pa.repeat(True, len(rows))
             if not self.fetch:
                 count(skipped, "photo without a file", file, rows["ImageID"].filter(pc.invert(kept)))
             album.add(rows["ImageID"], kept)
             yield photos.filter(kept)
+
+    def _turned(self, photos: pa.Table) -> pa.Table:
+        """Return the photos with a rotation of 0 where the file itself says how it lies.
+
+        It is written into originals that were fetched. Those of another root are not ours to change, and Flickr turns
+        the thumbnails itself.
+        """
+        if is_url(self.root):
+            return photos
+        rotation = photos["rotation"].to_pylist()
+        for row in np.flatnonzero(pc.fill_null(pc.not_equal(photos["rotation"], 0), False).to_numpy()).tolist():
+            if (path := photos["path"][row].as_py()) is None:
+                continue
+            file = Path(self.root).expanduser() / path
+            if write_rotation(file, rotation[row]) if self.fetch == "original" else says_how_it_lies(file):
+                rotation[row] = 0
+        field = PHOTOS.field("rotation")
+        return photos.set_column(photos.column_names.index("rotation"), field, pa.array(rotation, field.type))
 
     def _photo_files(self) -> tuple[pa.Array, pa.Array]:
         """Return the names of the photos' files and their paths under the root; every folder is listed once."""

@@ -1,13 +1,12 @@
 """The sample album on disk: photos, what was recorded about them, and the truth kept apart."""
 
 import csv
-import shutil
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tagger.atomic import folder_whole
 from tagger.data.sources.sample.annotator import annotate
 from tagger.data.sources.sample.draw import draw_photo
 from tagger.data.sources.sample.labels import LABELS
@@ -46,13 +45,10 @@ def draw_album(
     """
     if folder.exists():
         raise FileExistsError(f"{folder} exists; remove it to draw the sample album again")
-    half_done = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    (half_done / "images").mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder_whole(folder) as half_done:
+        (half_done / "images").mkdir()
         _write_photos(half_done, photos=photos, size=size, seed=seed, missing=noise_missing, mistaken=noise_mistaken)
-        half_done.rename(folder)
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
 
 
 def _write_photos(folder: Path, *, photos: int, size: int, seed: int, missing: float, mistaken: float) -> None:

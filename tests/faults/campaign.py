@@ -1,0 +1,129 @@
+"""All families of faults:   python -m tests.faults.campaign [family…] [--seed 0] [--scale ci|long] [--table FILE]"""
+
+import argparse
+import multiprocessing
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tagger.atomic import write_text
+from tagger.tracking.run_folder import commit_of_code
+from tests.faults.tally import Tally
+
+TESTS = {
+    "kills": {"ci": 48, "long": 340},
+    "disks": {"ci": 20, "long": 160},
+    "photos": {"ci": 400, "long": 3000},
+    "annotations": {"ci": 600, "long": 3000},
+    "hostile_bundles": {"ci": 40, "long": 120},
+    "forged_requests": {"ci": 50, "long": 200},
+}
+"""How many faults each family tries at most: in CI, and in a campaign that takes its time."""
+
+MARKER = "<!-- below: written by tests.faults.campaign -->"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a family came to."""
+
+    tally: Tally
+    seconds: float
+
+
+def main() -> None:
+    """Try families of faults; exit with 1 if one was not survived."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign", description=__doc__)
+    parser.add_argument("families", nargs="*", metavar="family", help=f"of {', '.join(TESTS)}; all if none is named")
+    parser.add_argument("--seed", type=int, default=0, help="decides which faults are tried, and when")
+    parser.add_argument("--scale", choices=("ci", "long"), default="ci", help="how many")
+    parser.add_argument("--table", type=Path, help="a README.md; what stands above its marker is kept")
+    asked = parser.parse_args()
+    if unknown := set(asked.families) - set(TESTS):
+        parser.error(f"there is no family {', '.join(sorted(unknown))}; there are {', '.join(TESTS)}")
+    outcomes = run(asked.families or list(TESTS), scale=asked.scale, seed=asked.seed)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(terminal_table(outcomes))
+    failures = [failure for outcome in outcomes for failure in outcome.tally.failures]
+    console.print(*failures, sep="\n", markup=False)
+    if asked.table:
+        write_table(asked.table, outcomes, seed=asked.seed)
+    sys.exit(1 if failures else 0)
+
+
+def run(families: Sequence[str], *, scale: str, seed: int) -> list[Outcome]:
+    """Run families in processes of their own, two at a time."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    outcomes: dict[str, Outcome] = {}
+    # A new interpreter each: a family forks commands, and what is forked must not have threads.
+    context = multiprocessing.get_context("spawn")
+    with Progress(*columns) as progress, ProcessPoolExecutor(2, context, max_tasks_per_child=1) as pool:
+        task = progress.add_task("families", total=len(families))
+        running = {pool.submit(one, family, TESTS[family][scale], seed): family for family in families}
+        for done in as_completed(running):
+            outcomes[running[done]] = outcome = done.result()
+            tally = outcome.tally
+            progress.print(f"{tally.name}: {tally.tests:,} tried, {len(tally.failures):,} not survived")
+            progress.advance(task)
+    return [outcomes[family] for family in families]
+
+
+def one(family: str, tests: int, seed: int) -> Outcome:
+    """Run one family in a folder of its own."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="tagger-faults-") as folder:
+        tally = import_module(f"tests.faults.{family}").run(Path(folder), tests=tests, seed=seed)
+    return Outcome(tally, time.monotonic() - started)
+
+
+def terminal_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return the table for the terminal."""
+    table = Table("test", "n", "failures", "minutes", box=None)
+    for row in rows(outcomes):
+        table.add_row(*row)
+    return table
+
+
+def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
+    """Return a row per family."""
+    return [
+        (
+            outcome.tally.name,
+            f"{outcome.tally.tests:,}",
+            f"{len(outcome.tally.failures):,}",
+            f"{outcome.seconds / 60:.0f}",
+        )
+        for outcome in outcomes
+    ]
+
+
+def write_table(path: Path, outcomes: Sequence[Outcome], *, seed: int) -> None:
+    """Write the table below the marker of a README.md, with the command, the commit and the seed."""
+    above = path.read_text(encoding="utf-8").partition(MARKER)[0] if path.is_file() else ""
+    command = shlex.join(["python", "-m", "tests.faults.campaign", *sys.argv[1:]])
+    lines = [
+        f"{above}{MARKER}",
+        "",
+        f"`{command}`, commit {commit_of_code()}, seed {seed}.",
+        "",
+        "| test | n | failures | minutes |",
+        "|---|--:|--:|--:|",
+        *(f"| {' | '.join(row)} |" for row in rows(outcomes)),
+        "",
+    ]
+    failures = [failure for outcome in outcomes for failure in outcome.tally.failures]
+    write_text(path, "\n".join([*lines, *(f"- {failure}" for failure in failures), *([""] if failures else [])]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Files made to harm who opens them, by what they are."""
