@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tagger.atomic import write_text
+from tagger.atomic import write_text, written_whole
 from tagger.data.states import unknown_weights
 from tagger.data.storage import location
 from tagger.tags.detector.choosing import Choice
@@ -56,15 +56,16 @@ def write_deliverables(
     if extended:
         write_extension(folder / "extension.csv", extended)
     weights = np.array(unknown_weights(contract.unknown, kinds=len(test.histogram.counts) - 2))
-    np.savez_compressed(
-        folder / "test_scores.npz",
-        rows=test.rows,
-        scores=test.scores,
-        states=test.states,
-        unknown=weights[np.zeros_like(test.rows) if test.kinds is None else test.kinds].astype(np.float32),
-        roots=np.array([root for root, _ in photos], dtype=np.str_),
-        photos=np.array([path for _, path in photos], dtype=np.str_),
-    )
+    with written_whole(folder / "test_scores.npz") as file:
+        np.savez_compressed(
+            file,
+            rows=test.rows,
+            scores=test.scores,
+            states=test.states,
+            unknown=weights[np.zeros_like(test.rows) if test.kinds is None else test.kinds].astype(np.float32),
+            roots=np.array([root for root, _ in photos], dtype=np.str_),
+            photos=np.array([path for _, path in photos], dtype=np.str_),
+        )
     write_text(folder / "bad_photos.json", json.dumps(dict(bad_photos), indent=1, ensure_ascii=False))
     curve = curves(test.histogram, unknown=contract.unknown)
     precision = curve.precision.where(curve.tagged > 0, float("nan"))

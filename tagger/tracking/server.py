@@ -57,7 +57,7 @@ def make_tables(uri: str) -> None:
     """
     if (file := _file(uri)) and uri not in _HAVE_TABLES:
         with taking_turns(uri), briefly():
-            if file.is_file() and file.stat().st_size:
+            if file.exists() and (file.stat().st_size or not file.is_file()):
                 MlflowClient(uri).search_experiments(max_results=1)
             else:
                 beside = file.with_name(f".{file.name}.unfinished")

@@ -9,6 +9,7 @@ import importlib.metadata
 import io
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -92,7 +93,7 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
     # Not mlflow.pyfunc.log_model: it would begin the run that trained the model again, and change how it ended.
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name="tagger", source_run_id=run_id, tags=tags)
-    with plainly_named(bundle) as copy:
+    with plainly_named(bundle) as copy, without_bytecode():
         Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
@@ -106,6 +107,16 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
             input_example=input_example(),
         )
     return model.model_id
+
+
+@contextmanager
+def without_bytecode() -> Iterator[None]:
+    """Have Python compile nothing to files: MLflow imports the logged code to try it, and would log what that leaves."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @contextmanager
