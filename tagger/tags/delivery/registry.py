@@ -111,7 +111,7 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
 
 @contextmanager
 def without_bytecode() -> Iterator[None]:
-    """Have Python compile nothing to files: MLflow imports the logged code to try it, and would log what that leaves."""
+    """Have Python write no compiled files: MLflow tries the code that it logs, and would log them, too."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
