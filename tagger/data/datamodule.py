@@ -33,11 +33,11 @@ from tagger.data.replication import Plan, Replication, plan
 from tagger.data.sampler import EvalSampler, ReplicationSampler
 from tagger.data.sidecar_turn import count_turns
 from tagger.data.skipped import Skipped
-from tagger.data.sockets import fit_sockets
 from tagger.data.split import FREE, join_copies, official_folds, stratified_folds
 from tagger.data.states import ABSENT, PRESENT, Unknown, count_states, unknown_weight
 from tagger.data.taxonomy import Taxonomy, read_taxonomy
 from tagger.data.transforms import EvalTransform, TrainTransform, Transform
+from tagger.data.workers import worker_settings
 from tagger.errors import UserError
 from tagger.pages.left_out import print_left_out
 
@@ -552,12 +552,11 @@ class PhotoData(pl.LightningDataModule):
         """Return the DataLoader's settings: features lie in memory, and workers would only copy them."""
         if isinstance(dataset, FeatureDataset):
             return {"collate_fn": _as_given}
-        fit_sockets()
         return {
             "collate_fn": collate,
-            "num_workers": self.workers,
             "pin_memory": torch.cuda.is_available(),
             "persistent_workers": self.workers > 0,
+            **worker_settings(self.workers),
         }
 
     def _shard(self) -> dict[str, int]:

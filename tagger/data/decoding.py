@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.data.photo import BadPhoto, PhotoFile, read_photo
-from tagger.data.sockets import fit_sockets
+from tagger.data.workers import fit_sockets
 
 
 class Framing(Protocol):

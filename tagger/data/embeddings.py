@@ -25,8 +25,8 @@ from tagger.data.embedding_store import NOWHERE, EmbeddingStore, photo_keys
 from tagger.data.photo import BadPhoto, decoder, read_photo
 from tagger.data.room import make_room
 from tagger.data.skipped import Skipped
-from tagger.data.sockets import fit_sockets
 from tagger.data.transforms import EvalTransform, Transform, seeded
+from tagger.data.workers import worker_settings
 
 CHUNK = 1024
 """Photos that are computed between two writes: a killed process loses no more, and others wait no longer."""
@@ -223,8 +223,8 @@ def _computed(
     seen: list[int] = []
     hashes: list[str] = []
     parts: list[np.ndarray] = []
-    fit_sockets()
-    loader = DataLoader(photos, batch_size=BATCH, num_workers=workers if len(photos) > BATCH else 0, collate_fn=list)
+    settings = worker_settings(workers if len(photos) > BATCH else 0)
+    loader = DataLoader(photos, batch_size=BATCH, collate_fn=list, **settings)
     for number, batch in enumerate(loader):
         good = []
         for at, pixels in enumerate(batch, start=number * BATCH):

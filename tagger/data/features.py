@@ -27,8 +27,8 @@ from tagger.data.dataset import draw_seed
 from tagger.data.embeddings import BATCH, Features, PhotoPixels, digest_backbone, embedded
 from tagger.data.photo import BadPhoto, decoder
 from tagger.data.room import make_room
-from tagger.data.sockets import fit_sockets
 from tagger.data.transforms import EvalTransform, Transform
+from tagger.data.workers import worker_settings
 
 VIEW_SEED = 0
 """Of the augmented views. Fixed: runs that differ in their seed share the cache."""
@@ -139,8 +139,7 @@ def _computed(
     """
     # Channels-last: 1.7 times the photos per second of the default layout for EfficientNet-Lite0 on two CPU cores.
     backbone = backbone.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fit_sockets()
-    loader = DataLoader(photos, batch_size=BATCH, num_workers=workers, collate_fn=list)
+    loader = DataLoader(photos, batch_size=BATCH, collate_fn=list, **worker_settings(workers))
     for batch in track(loader, description=what, total=len(loader)):
         for pixels in batch:
             if isinstance(pixels, BadPhoto):

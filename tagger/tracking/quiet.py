@@ -13,7 +13,8 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # It is told that the experiment is new, as a warning.
     logging.getLogger("pytorch_lightning.loggers.mlflow").setLevel(logging.ERROR)
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero", "mlflow", "alembic"):
+    rank_zero = ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero")
+    for name in ("pytorch_lightning", *rank_zero, "mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # The features lie in memory: workers would only copy them.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")

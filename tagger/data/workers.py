@@ -1,13 +1,29 @@
-"""Sockets that processes of one command talk through."""
+"""Worker processes of one command: that they start, and hear each other."""
 
+import multiprocessing
 import os
 import tempfile
 from multiprocessing import util
+from typing import Any
 
 LONGEST = 107
 """Bytes of a socket's address that Linux takes."""
 
 _ADDRESS = len("/pymp-00000000/listener-00000000")
+
+
+def worker_settings(workers: int) -> dict[str, Any]:
+    """Return a DataLoader's settings that give it so many worker processes, and let them talk.
+
+    Example:
+        >>> worker_settings(2)
+        {'num_workers': 2, 'multiprocessing_context': None}
+    """
+    fit_sockets()
+    # In a job of Hydra's joblib launcher the start method is joblib's, which starts none but joblib's own processes.
+    methods = multiprocessing.get_all_start_methods()
+    is_pythons = multiprocessing.get_start_method() in methods
+    return {"num_workers": workers, "multiprocessing_context": None if is_pythons or not workers else methods[0]}
 
 
 def fit_sockets() -> None:

@@ -1,0 +1,36 @@
+"""Worker processes start, and hear each other."""
+
+import sys
+from pathlib import Path
+
+import commands
+import pytest
+
+LEARNS = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+from tagger.data.workers import worker_settings
+print(sum(len(batch) for (batch,) in DataLoader(TensorDataset(torch.ones(8, 1)), batch_size=2, **worker_settings(1))))
+"""
+
+IN_A_JOB = f"""
+from joblib import Parallel, delayed
+print(*Parallel(n_jobs=2)(delayed(exec)({LEARNS!r}) for _ in range(2)))
+"""
+
+
+@pytest.mark.parametrize("letters", [1, 60, 200])
+def test_workers_of_a_loader_are_heard_however_long_the_temporary_folder_is(tmp_path: Path, letters: int):
+    folder = tmp_path / ("a" * letters)
+    folder.mkdir()
+    done = commands.run(
+        [sys.executable, "-c", LEARNS], env={"TMPDIR": str(folder)}, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "8\n"), done.stderr
+    assert not [*folder.iterdir()]
+
+
+def test_loaders_in_jobs_of_joblib_have_workers(tmp_path: Path):
+    pytest.importorskip("joblib")
+    done = commands.run([sys.executable, "-c", IN_A_JOB], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.split()) == (0, ["8", "8", "None", "None"]), done.stderr
