@@ -13,11 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 from scipy.sparse import csr_array
 
+from tagger.data.assembly import assemble
 from tagger.data.assembly.grouping import deal_folds, group_photos
-from tagger.data.catalog.store import TABLES
-from tagger.data.copies import count_copies
+from tagger.data.assembly.tables import assembly_tables
+from tagger.data.catalog.one_source import from_catalog
+from tagger.data.catalog.store import TABLES, CatalogStore
+from tagger.data.copies import Copies, count_copies
 from tagger.data.datamodule import PhotoData
 from tagger.data.inspection import inspect
 from tagger.data.sources.listing import Listing
@@ -158,6 +162,19 @@ def test_a_published_split_is_obeyed_and_the_copies_across_it_are_counted(tmp_pa
     assert len(data.test_rows) == 3
     assert (data.copies.groups, data.copies.photos, data.copies.across) == (14, 28, 1)
     assert "but for 1 that a published split" in data.copies.said()
+    prepared = from_catalog(data.source, str(tmp_path / "catalog"), root=str(root), unknown="negative")
+    assembly = assemble(
+        CatalogStore(Path(prepared.folder)),
+        prepared.sources,
+        data.taxonomy,
+        inspect=lambda root, paths: inspect(paths, root, workers=0),
+        split="official",
+    )
+    assert assembly.copies == Copies(groups=14, photos=28, across=0), "a catalog has copies test with what tests"
+    printed = Console(width=500)
+    with printed.capture() as told:
+        printed.print(*assembly_tables(assembly, data.taxonomy, written=True))
+    assert "copies: 14 groups of copies, 28 photos, share folds" in told.get()
 
 
 def test_of_few_copies_only_those_move_and_no_other_photo(tmp_path: Path, photo_data_of: Make) -> None:

@@ -18,6 +18,8 @@ from tagger.data.catalog.reading import codes, of_source, statements, visible
 from tagger.data.catalog.sightings import listed, only_chosen
 from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
+from tagger.data.catalog.view import VALIDATION_FOLD
+from tagger.data.copies import Copies, count_copies
 from tagger.data.mapping import ORIGINS, Said, last_of_each, subjects
 from tagger.data.sources.source import Folds, Skipped, Source, SourceError
 from tagger.data.split import FREE
@@ -97,6 +99,8 @@ class Assembly:
     changed: list[str]
     """Files that were changed since they were seen last, and are other photos now."""
     contradictions: list[Contradiction]
+    copies: Copies
+    """Of the catalog as it would be."""
     states: csr_array
     """States of every photo of the catalog as it would be, int8 (photos, labels)."""
 
@@ -149,12 +153,13 @@ def assemble(
     everything = pa.concat_tables([before, *annotations.values(), verdicts]).unify_dictionaries()
     spoken, speakers = statements(everything, taxonomy)
     holding, disputed = current(spoken)
-    old = store.table("photos", ["look", "group", "fold"])
+    old = store.table("photos", ["look", "group", "fold", "path"])
     follows = taxonomy.closure if complete else None
     held = states(holding, photos=len(old) + len(found.photos), labels=len(taxonomy), follows=follows)
+    new = _photos(old, found, held, split, chosen=_chosen(store, sources, found))
     batches: dict[str, Part] = {
         "photos": {
-            "photos": _photos(old, found, held, split, chosen=_chosen(store, sources, found)),
+            "photos": new,
             "sightings": found.sightings,
         },
         **{
@@ -174,7 +179,13 @@ def assemble(
         for name, source in sources.items()
     }
     return Assembly(
-        batches, reports, found.same_look, found.changed, _contradictions(disputed, speakers, taxonomy), held
+        batches,
+        reports,
+        found.same_look,
+        found.changed,
+        _contradictions(disputed, speakers, taxonomy),
+        _copies(old, new),
+        held,
     )
 
 
@@ -297,6 +308,13 @@ def _photos(old: pa.Table, found: Recognised, held: csr_array, split: str, *, ch
         "group": pa.array(groups[len(old) :], pa.int32()),
     }
     return pa.table({name: columns[name] for name in TABLES["photos"].names}).cast(TABLES["photos"])
+
+
+def _copies(old: pa.Table, new: pa.Table) -> Copies:
+    """Count the copies among the photos of the catalog as it would be."""
+    photos = pa.concat_tables([table.select(["group", "fold", "path"]) for table in (old, new)])
+    parts = np.minimum(photos["fold"].to_numpy(), VALIDATION_FOLD + 1)
+    return count_copies(photos["group"].to_numpy(), parts, lambda row: str(photos["path"][row]))
 
 
 def _report(

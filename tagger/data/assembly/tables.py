@@ -45,6 +45,7 @@ def assembly_tables(assembly: Assembly, taxonomy: Taxonomy, *, written: bool) ->
     tables += _listed(
         "Contradictions, unknown until a person decides", ("photo", "label", "present", "absent"), disputed
     )
+    tables += [Text(assembly.copies.said())] if assembly.copies.groups else []
     return [*tables, *(Text(line, style="yellow") for line in _remarks(assembly))]
 
 
