@@ -81,9 +81,7 @@ def main() -> None:
         for kind, cosine in zip(kinds, (embed(files) @ features[1][number]).tolist(), strict=True):
             found[kind].append(cosine)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout
-    print(
-        f"Commit {commit.strip()}, seed 0; {BACKBONE} at {SIZE} pixels, copies of {settings.copies} held-back photos.\n"
-    )
+    print(f"Commit {commit.strip()}, seed 0; {BACKBONE} at {SIZE} pixels, copies of {settings.copies} photos.\n")
     print(f"The nearest two photos that are no copies: {limit:.4f} on {len(halves[0]):,} photos, which is the limit;")
     print(f"{held_back:.4f} on the {len(halves[1]):,} held-back ones.\n")
     print("| copy | found | mean cosine |\n|---|---|---|")
