@@ -16,6 +16,7 @@ from rich.console import Console
 from tagger.config import needed
 from tagger.errors import UserError, shown_plainly
 from tagger.model.allocation import keep_freed_memory
+from tagger.pages.left_out import print_left_out
 from tagger.studies.places import without_places
 from tagger.studies.search.budget import Budget, parse_budget
 from tagger.studies.search.delta import place_words
@@ -69,6 +70,7 @@ def main(config: DictConfig) -> None:
             teller.begin(settings.name, settings.storage, record, budget=config.budget)
             search.run(settings.budget)
             conclude(settings, search, parent, facts=facts, console=console)
+            print_left_out(data.left_out, console)
 
 
 def conclude(

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tagger.data.missing import likely_cause
@@ -92,6 +92,21 @@ class Skipped:
         """
         by_reason = {f"photos/left_out_{_as_key(reason)}": float(self.counts[reason]) for reason in sorted(self.lost)}
         return {"photos/listed": float(self.of), "photos/left_out": float(self.photos)} | by_reason
+
+
+def left_out_of_run(metrics: Mapping[str, float]) -> str:
+    """Return in a sentence what a run left out, from its figures; ``""`` if it left nothing out.
+
+    Example:
+        >>> left_out_of_run({"photos/listed": 40.0, "photos/left_out": 8.0, "photos/left_out_missing": 8.0})
+        '8 of 40 photos left out: missing (8)'
+    """
+    prefix = "photos/left_out_"
+    reasons = {name.removeprefix(prefix): count for name, count in metrics.items() if name.startswith(prefix)}
+    if not metrics.get("photos/left_out"):
+        return ""
+    each = ", ".join(f"{reason.replace('_', ' ')} ({count:,.0f})" for reason, count in reasons.items())
+    return f"{metrics['photos/left_out']:,.0f} of {metrics.get('photos/listed', 0):,.0f} photos left out: {each}"
 
 
 _DIFFERS = (

@@ -107,9 +107,11 @@ def compared(
 
 def spoken(comparison: "Comparison") -> list[str]:
     """Return the answer as lines for the terminal."""
+    from tagger.studies.comparison.table import left_out
     from tagger.studies.comparison.verdict import headline, verdict
 
-    return [headline(comparison), *(f"- {verdict(comparison, version)}." for version in comparison.challengers)]
+    verdicts = (f"- {verdict(comparison, version)}." for version in comparison.challengers)
+    return [headline(comparison), *verdicts, *left_out(comparison)]
 
 
 def _is_comparable(study: Study, finished: Mapping[str, Sequence[Path]]) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.data.catalog.fold_noise import Note, noise_note
+from tagger.data.skipped import left_out_of_run
 from tagger.studies.comparison.comparable import check_comparable, weighs_otherwise
 from tagger.studies.comparison.examples import Example, telling_photos
 from tagger.studies.comparison.figures import (
@@ -114,6 +115,8 @@ class Version:
     """By the names of ``figures.TITLES`` and ``figures.COUNTS``; what has no answer is left out."""
     is_paired: bool
     """Whether it has the baseline's seeds, so that seed is compared with seed."""
+    left_out: str = ""
+    """What its first run left out of the data, in a sentence."""
     labels: tuple[LabelChange, ...] = ()
     """Every label that counts, in the order of the label system; empty for the baseline."""
 
@@ -198,6 +201,7 @@ def compare(
             mlflow_runs=tuple(run.mlflow_run_id for run in same if run.mlflow_run_id),
             figures=_figures(single[version], measured[version], measured[baseline], is_baseline=version == baseline),
             is_paired=[run.seed for run in same] == [run.seed for run in runs[baseline]],
+            left_out=left_out_of_run(same[0].metrics),
             labels=()
             if version == baseline
             else _changes(runs, version, baseline, measured, fold=fold, asked=asked, settings=settings),

@@ -94,10 +94,11 @@ def notes(comparison: Comparison) -> str:
         f"({comparison.labels_asked} have) and stands at a false discovery rate of {settings.false_discovery_rate:g} "
         "(Benjamini and Hochberg).",
     ]
-    left_out = comparison.labels_counted - comparison.labels_matched
-    if left_out:
+    unmatched = comparison.labels_counted - comparison.labels_matched
+    if unmatched:
         lines.append(
-            f"{left_out} labels have no recall at the baseline's thresholds on validation, and no precision to compare."
+            f"{unmatched} labels have no recall at the baseline's thresholds on validation, and no precision to "
+            "compare."
         )
     if single := [v.version for v in comparison.versions.values() if len(v.seeds) == 1]:
         lines.append(f"One seed says nothing of how much seeds differ: {plain(', '.join(single))}.")
@@ -108,9 +109,18 @@ def notes(comparison: Comparison) -> str:
             f"Trained with another weight of unknown labels, measured with the baseline's: "
             f"{plain(', '.join(comparison.weighs_otherwise))}."
         )
+    lines += [plain(f"{line}.") for line in left_out(comparison)]
     if not comparison.noise.is_warning:
         lines.append(plain(comparison.noise.text))
     return "\n".join(lines)
+
+
+def left_out(comparison: Comparison) -> list[str]:
+    """Return what the versions left out of the data, once if it is the same."""
+    found = {version.version: version.left_out for version in comparison.versions.values()}
+    if len(set(found.values())) == 1:
+        return [line for line in set(found.values()) if line]
+    return [f"{version}: {line or 'no photos left out'}" for version, line in found.items()]
 
 
 def seeds(comparison: Comparison) -> str:

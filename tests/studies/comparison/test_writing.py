@@ -13,6 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from tagger.studies.answering import spoken
 from tagger.studies.comparison.comparison import Comparison, Difference, Settings
 from tagger.studies.comparison.report import compare_runs
 from tagger.studies.comparison.runs import Run
@@ -138,6 +139,18 @@ def test_a_test_fold_that_is_not_clean_is_said_first(write: Write, tmp_path: Pat
     loud = files(tmp_path / "out")
     assert "**Of the labels on the test photos up to 12.0 % may be wrong" in loud["README.md"]
     assert 'class="remark warning">Of the labels on the test photos up to 12.0 %' in loud["report.html"]
+
+
+def test_photos_that_versions_left_out_are_counted_in_what_is_written_and_said(write: Write, tmp_path: Path):
+    figures = {"photos/listed": 40.0, "photos/left_out": 8.0, "photos/left_out_missing": 8.0}
+    for folder in (tmp_path / "runs").glob("*/v2.0_s*"):
+        (folder / "metrics.json").write_text(json.dumps(figures))
+    spoken_ = spoken(write())
+    assert spoken_[-2:] == ["v1.0: no photos left out", "v2.0: 8 of 40 photos left out: missing (8)"]
+    assert "v2.0: 8 of 40 photos left out: missing (8)." in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for folder in (tmp_path / "runs").glob("*/v1.0_s*"):
+        (folder / "metrics.json").write_text(json.dumps(figures))
+    assert spoken(write())[-1] == "8 of 40 photos left out: missing (8)"
 
 
 def test_runs_without_a_result_are_named(write: Write, tmp_path: Path):
