@@ -90,12 +90,18 @@ def test_bad_entries_of_a_manifest_are_counted(tmp_path):
         '{"keyword": "dog"}',
         '{"file": 7, "keyword": "dog"}',
         '{"file": "a.jpg", "keyword": "dog"}',
+        '{"file": "a.jpg", "keyword": "dog"}',
         '{"file": "b.jpg", "keyw',
     ]
     (tmp_path / "m.jsonl").write_text("\n".join(lines))
     skipped = Skipped()
     assert read(tmp_path, skipped, manifest="m.jsonl") == (["a.jpg"], [("a.jpg", "dog", 5)])
-    assert skipped.counts == {"path leaves the folder": 1, "no file or no keyword": 3, "not a JSON object": 1}
+    assert skipped.counts == {
+        "path leaves the folder": 1,
+        "no file or no keyword": 3,
+        "keyword of a photo listed again": 1,
+        "not a JSON object": 1,
+    }
     assert skipped.examples["no file or no keyword"][0].endswith("m.jsonl, line 2")
 
 

@@ -103,7 +103,7 @@ class OpenImages:
         not, neither counts; where labels and boxes disagree the boxes hold, because they come later.
 
         Counted as left out: photos listed twice or without a file, what is said of photos that are left out or not
-        listed, a machine's opinions, contradictions.
+        listed, a machine's opinions, what people are recorded to have said again, contradictions.
 
         Raises:
             SourceError: If a file is missing, empty, cut off, not UTF-8 or lacks a column, or if a row is malformed.
@@ -207,8 +207,10 @@ class OpenImages:
             photo = album.find(rows["ImageID"], ~unasked, file, skipped)
             used = ~unasked & (photo >= 0)
             facts = np.flatnonzero(used & ~machine)
-            agreed, against = _agreed(rows.take(pa.array(facts)), photo[facts], scores[facts])
+            agreed, again, against = _agreed(rows.take(pa.array(facts)), photo[facts], scores[facts])
             count(skipped, "label that a photo has and has not", file, against)
+            if kind == "human_labels":  # Boxes repeat a label for every object.
+                count(skipped, "label of a photo said again", file, again)
             used = np.sort(np.concatenate([facts[agreed], np.flatnonzero(used & machine)]))
             yield _annotations(rows.take(pa.array(used)), machine[used], scores[used]), photo[used]
 
@@ -336,8 +338,8 @@ def _scores(rows: pa.Table, machine: np.ndarray, file: File, *, facts: tuple[int
     return scores
 
 
-def _agreed(facts: pa.Table, photo: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, pa.Array]:
-    """Return which facts to use, and photo and label of the contradictions.
+def _agreed(facts: pa.Table, photo: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, pa.Array, pa.Array]:
+    """Return which facts to use, and photo and label of those said again and of the contradictions.
 
     Of those that say the same the first is used, of contradictions none.
     """
@@ -346,12 +348,19 @@ def _agreed(facts: pa.Table, photo: np.ndarray, scores: np.ndarray) -> tuple[np.
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
     if not len(starts):
-        return starts, pa.array([], TEXT)
+        return starts, pa.array([], TEXT), pa.array([], TEXT)
     value = scores[order]
     agreed = np.minimum.reduceat(value, starts) == np.maximum.reduceat(value, starts)
     firsts = order[starts]
-    against = facts.take(pa.array(firsts[~agreed]))
-    return firsts[agreed], pc.binary_join_element_wise(against["ImageID"], against["LabelName"].cast(TEXT), " ")
+    is_again = np.repeat(agreed, np.diff(starts, append=len(order)))
+    is_again[starts] = False
+    return firsts[agreed], _pairs(facts, order[is_again]), _pairs(facts, firsts[~agreed])
+
+
+def _pairs(facts: pa.Table, which: np.ndarray) -> pa.Array:
+    """Return photo and label of some facts, in words."""
+    rows = facts.take(pa.array(which))
+    return pc.binary_join_element_wise(rows["ImageID"], rows["LabelName"].cast(TEXT), " ")
 
 
 def _annotations(rows: pa.Table, machine: np.ndarray, scores: np.ndarray) -> pa.Table:
