@@ -66,8 +66,8 @@ def of_named_runs(config: DictConfig, settings: Settings) -> tuple[Comparison, P
 def of_study(config: DictConfig, settings: Settings) -> tuple[Comparison, Path]:
     """Compare the versions of a study by its finished runs."""
     study = study_of(config.study, HydraConfig.get().runtime.choices["study"])
-    said = ("baseline", "question", "mlflow_parent", "annotations")
-    if given := [name for name in said if not OmegaConf.is_missing(config, name) and config[name] is not None]:
+    fixed = ("baseline", "question", "mlflow_parent", "annotations")
+    if given := [name for name in fixed if not OmegaConf.is_missing(config, name) and config[name] is not None]:
         raise UserError(f"study={study.name} says itself what its {given[0]} is: leave {given[0]}=… out")
     runs = RUNS if OmegaConf.is_missing(config, "runs") else Path(config.runs).expanduser()
     output = (

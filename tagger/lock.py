@@ -62,7 +62,7 @@ def _ourselves() -> str:
 
 def _who(path: Path) -> str:
     try:
-        said = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return f" ({visible(said[:300])})" if said else ""
+    return f" ({visible(text[:300])})" if text else ""

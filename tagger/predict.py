@@ -183,7 +183,7 @@ def watched(batches: Iterator[list[TaggedPhoto]], *, total: int | None, done: in
     """Pass batches on and show photos per second: a bar where somebody looks on, else a line every ten seconds."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]} photos/s"), TimeRemainingColumn())
     console = Console(stderr=True)
-    started = said = time.monotonic()
+    started = reported = time.monotonic()
     photos = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total, completed=min(done, total or 0), speed="–")
@@ -192,8 +192,8 @@ def watched(batches: Iterator[list[TaggedPhoto]], *, total: int | None, done: in
             photos, now = photos + len(batch), time.monotonic()
             speed = f"{photos / (now - started):.1f}"
             progress.update(task, advance=len(batch), speed=speed)
-            if not console.is_terminal and now - said > 10:
-                said = now
+            if not console.is_terminal and now - reported > 10:
+                reported = now
                 print(f"{done + photos:,} of {total or '?'}  {speed} photos/s", file=sys.stderr, flush=True)
 
 

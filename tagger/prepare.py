@@ -120,8 +120,8 @@ def take_back(store: CatalogStore, undo: int | None, redo: int | None) -> str:
     with store.locked():
         batch = store.undo(int(undo or redo or 0), undone=undo is not None)
     done = "taken out of sight; redo brings them back" if batch.undone else "back again"
-    said = f"batch {batch.number} ({batch.what}, {batch.when}): {batch.annotations:,} annotations are {done}"
-    return f"{said}. The data card shows it after the next prepare."
+    message = f"batch {batch.number} ({batch.what}, {batch.when}): {batch.annotations:,} annotations are {done}"
+    return f"{message}. The data card shows it after the next prepare."
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def check_language(tagger: Tagger, language: str) -> None:
 
 
 def somebody() -> str:
-    """Return the name of the user, for who said what."""
+    """Return the name of the user, who gives the verdicts."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

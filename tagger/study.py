@@ -120,7 +120,7 @@ def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence
 def launch(words: Sequence[str]) -> None:
     """Run jobs as Hydra's own multirun; whether they finished is seen by what they leave."""
     sys.argv[1:] = ["--multirun", *words]
-    # How Hydra ends when the launcher or a job raised; it has said so, and what has become of the others counts.
+    # How Hydra ends when the launcher or a job raised; it has printed so, and what has become of the others counts.
     with suppress(SystemExit):
         run_one()
 

@@ -69,7 +69,7 @@ def plan(config: DictConfig) -> None:
     data = build_data(config)
     Extending.of(config, data)
     console = Console()
-    console.print(data.copies.said() or "copies: none found", soft_wrap=True)
+    console.print(data.copies.sentence() or "copies: none found", soft_wrap=True)
     console.print(*plan_tables(data.plan(), data.taxonomy.ids, data.names(data.train_rows)))
     print_left_out(data.left_out, console)
 
@@ -94,10 +94,10 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
     ours += [thresholds, fusing, audit, test, history, together, progress_bar()]
     trainer = build_trainer(config, run, logger, ours)
     if trainer.is_global_zero and data.copies.groups:
-        print(data.copies.said(), flush=True)
+        print(data.copies.sentence(), flush=True)
     with run_status(logger), together.guarded():
         if extending and trainer.is_global_zero:
-            print(extending.said(data), flush=True)
+            print(extending.sentence(data), flush=True)
         unmapped = see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
         before = extending.before(module, data, trainer.strategy.root_device) if extending else None
         if trainer.is_global_zero:

@@ -43,10 +43,10 @@ def as_last_time(words: Sequence[str]) -> list[str]:
     if not is_later or choosing(words) or not LAST.is_file():
         return []
     try:
-        said = json.loads(LAST.read_text(encoding="utf-8"))
+        stored = json.loads(LAST.read_text(encoding="utf-8"))
     except ValueError:
         return []
-    found = choosing(said) if isinstance(said, list) and all(isinstance(word, str) for word in said) else []
+    found = choosing(stored) if isinstance(stored, list) and all(isinstance(word, str) for word in stored) else []
     if strange := [word for word in found if not is_plain(word)]:
         print(
             f"{LAST}: {strange[0]!r:.80} is not followed from a file; type it again",

@@ -26,21 +26,21 @@ class Copies:
         """Return the counts as metrics of a run."""
         return {"copies/groups": self.groups, "copies/photos": self.photos, "copies/across_parts": self.across}
 
-    def said(self) -> str:
+    def sentence(self) -> str:
         """Return it in a sentence, ``""`` if there are no copies.
 
         Example:
-            >>> Copies(groups=12, photos=31, across=0).said()
+            >>> Copies(groups=12, photos=31, across=0).sentence()
             'copies: 12 groups of copies, 31 photos, share folds'
         """
         if not self.groups:
             return ""
         many = "1 group" if self.groups == 1 else f"{self.groups:,} groups"
-        said = f"copies: {many} of copies, {self.photos:,} photos, share folds"
+        sentence = f"copies: {many} of copies, {self.photos:,} photos, share folds"
         if not self.across:
-            return said
+            return sentence
         return (
-            f"{said}, but for {self.across:,} that a published split or folds given earlier put across training, "
+            f"{sentence}, but for {self.across:,} that a published split or folds given earlier put across training, "
             f"validation and test, for instance {' and '.join(self.example)}: figures of the test fold flatter"
         )
 

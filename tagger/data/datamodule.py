@@ -244,14 +244,14 @@ class PhotoData(pl.LightningDataModule):
     @cached_property
     def _weight_and_kind(self) -> tuple[np.ndarray, np.ndarray]:
         """What an unknown label weighs on each kind of photo, and the kind of every photo."""
-        said = self.labelled.unknown if self.unknown is None else np.full(len(self.labelled), self.unknown)
-        if said is None:
+        per_photo = self.labelled.unknown if self.unknown is None else np.full(len(self.labelled), self.unknown)
+        if per_photo is None:
             raise UserError("data.unknown is null, but this data set does not say what an unknown label counts for")
         if (pool := self.labelled.column("pool")) is not None:
-            said = np.where(pool, np.float32(0), said)
+            per_photo = np.where(pool, np.float32(0), per_photo)
         # Of a photo without labels silence says nothing, whatever it says elsewhere.
-        said = np.append(said, np.zeros(len(self.catalog) - len(self.labelled), said.dtype))
-        weights, kinds = np.unique(said, return_inverse=True)
+        per_photo = np.append(per_photo, np.zeros(len(self.catalog) - len(self.labelled), per_photo.dtype))
+        weights, kinds = np.unique(per_photo, return_inverse=True)
         return weights, kinds.astype(np.int8)
 
     @property

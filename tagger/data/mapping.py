@@ -1,9 +1,9 @@
 """From a source's own names to our labels: the one place where vocabularies meet.
 
-A name says that its labels are present. That a label is absent can only be said by a name that means just this label:
-a photo without apples may show other fruit. An exhaustive source looked for every name that it declares, so a label
-that one of them means exactly, and that it does not list, is absent; of all other labels it says nothing. Where it says
-something that no label claims, nobody knows what that is: what it does not list there stays unknown.
+A name says that its labels are present. That a label is absent can only be claimed by a name that means just this
+label: a photo without apples may show other fruit. An exhaustive source looked for every name that it declares, so a
+label that one of them means exactly, and that it does not list, is absent; of all other labels it says nothing. Where
+it says something that no label claims, nobody knows what that is: what it does not list there stays unknown.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ ORIGINS = ("source", "human", "rule", "model", "product")
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class Claims:
     """Statements about photos and labels as columns of equal length, narrow ones: there may be a hundred million."""
 
     photo: np.ndarray
@@ -41,19 +41,19 @@ class Said:
     def __len__(self) -> int:
         return len(self.photo)
 
-    def take(self, rows: np.ndarray) -> "Said":
+    def take(self, rows: np.ndarray) -> "Claims":
         """Return these statements, in this order."""
-        return Said(*(column[rows] for column in vars(self).values()))
+        return Claims(*(column[rows] for column in vars(self).values()))
 
-    def followed_by(self, other: "Said") -> "Said":
+    def followed_by(self, other: "Claims") -> "Claims":
         """Return these statements and then the others."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Said(*(np.concatenate(pair) for pair in pairs))
+        return Claims(*(np.concatenate(pair) for pair in pairs))
 
 
 def to_labels(
     photo: np.ndarray, annotations: pa.Table, taxonomy: Taxonomy, *, vocabulary: str, skipped: Skipped | None = None
-) -> Said:
+) -> Claims:
     """Say in labels what a source says in names: one statement per photo, label and origin.
 
     Of several names of one label, one that is present decides, and then one that is explicitly unknown. A label that is
@@ -72,8 +72,9 @@ def to_labels(
     Example:
         >>> from tagger.data.taxonomy import Label
         >>> fruit = Label("fruit", {}, sources={"coco": ("apple",)})
-        >>> said = pa.table({"name": ["apple"] * 2, "value": [1, -1], "origin": ["source"] * 2, "score": [None] * 2})
-        >>> found = to_labels(np.array([7, 8]), said, Taxonomy("mine", (fruit,)), vocabulary="coco")
+        >>> columns = {"name": ["apple"] * 2, "value": [1, -1], "origin": ["source"] * 2, "score": [None] * 2}
+        >>> annotations = pa.table(columns)
+        >>> found = to_labels(np.array([7, 8]), annotations, Taxonomy("mine", (fruit,)), vocabulary="coco")
         >>> found.photo.tolist(), found.value.tolist()
         ([7], [1])
     """
@@ -86,9 +87,9 @@ def to_labels(
     can_be_said = (value != ABSENT) | is_exact
     row, label, value, is_exact = row[can_be_said], label[can_be_said], value[can_be_said], is_exact[can_be_said]
     score = annotations["score"].cast(pa.float32()).to_numpy().astype(np.float32, copy=False)
-    said = Said(photo.astype(np.int32)[row], label, value, _places(annotations["origin"])[row], score[row])
-    once = _once_each(said, labels=len(taxonomy))
-    disputed = _disputed(said.take(np.flatnonzero(is_exact)), labels=len(taxonomy))
+    claims = Claims(photo.astype(np.int32)[row], label, value, _places(annotations["origin"])[row], score[row])
+    once = _once_each(claims, labels=len(taxonomy))
+    disputed = _disputed(claims.take(np.flatnonzero(is_exact)), labels=len(taxonomy))
     if not len(disputed):
         return once
     against = np.flatnonzero(np.isin(subjects(once, labels=len(taxonomy)), disputed))
@@ -110,30 +111,30 @@ def unclaimed_photos(photo: np.ndarray, annotations: pa.Table, names: Names) -> 
     return np.unique(photo[strange])
 
 
-def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, looked_for: Sequence[int]) -> Said:
+def absences(claims: Claims, photos: np.ndarray, taxonomy: Taxonomy, *, looked_for: Sequence[int]) -> Claims:
     """Return the labels that an exhaustive source looked for and does not list.
 
     Labels that a listed one is or implies, or one that the source calls explicitly unknown, are not absent; those that
-    it calls absent itself are not said again.
+    it calls absent itself are not repeated.
 
     Args:
-        said: What the source says.
+        claims: What the source claims.
         photos: Numbers of the photos on which these labels were looked for, ascending.
         taxonomy: The labels.
         looked_for: Their columns, see ``Taxonomy.looked_for``.
 
     Example:
         >>> from tagger.data.taxonomy import Label
-        >>> nothing = Said(*(np.zeros(0, dtype=int) for _ in range(5)))
+        >>> nothing = Claims(*(np.zeros(0, dtype=int) for _ in range(5)))
         >>> absences(nothing, np.array([7]), Taxonomy("mine", (Label("dog", {}),)), looked_for=[0]).value.tolist()
         [-1]
     """
     columns = np.array(looked_for, dtype=np.int64)
     mentioned = np.zeros((len(photos), len(taxonomy)), dtype=bool)
-    place = np.searchsorted(photos, said.photo)
-    known = (place < len(photos)) & (photos[np.minimum(place, len(photos) - 1)] == said.photo)
-    facts = np.flatnonzero(known & (said.origin == ORIGINS.index("source")))
-    place, label, value = place[facts], said.label[facts], said.value[facts]
+    place = np.searchsorted(photos, claims.photo)
+    known = (place < len(photos)) & (photos[np.minimum(place, len(photos) - 1)] == claims.photo)
+    facts = np.flatnonzero(known & (claims.origin == ORIGINS.index("source")))
+    place, label, value = place[facts], claims.label[facts], claims.value[facts]
     mentioned[place, label] = True
     for child in np.unique(label[value != ABSENT]).tolist():
         # If nobody knows whether it is a dog, nobody knows that there is no animal.
@@ -141,7 +142,7 @@ def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, looked_for: 
         mentioned[np.ix_(of_child, np.flatnonzero(taxonomy.closure[child]))] = True
     row, column = np.nonzero(~mentioned[:, columns])
     count = len(row)
-    return Said(
+    return Claims(
         photos[row].astype(np.int32),
         columns[column].astype(np.int32),
         np.full(count, ABSENT, dtype=np.int8),
@@ -152,7 +153,7 @@ def absences(said: Said, photos: np.ndarray, taxonomy: Taxonomy, *, looked_for: 
 
 @dataclass(frozen=True)
 class Heard:
-    """How often names were said, by what became of them."""
+    """How often names are listed, by what became of them."""
 
     unclaimed: dict[str, int]
     """Those that no label claims and nobody thought of."""
@@ -163,7 +164,7 @@ class Heard:
 
 
 def heard(annotations: pa.Table, names: Names) -> Heard:
-    """Return what became of the names that were said."""
+    """Return what became of the names."""
     found = Heard({}, {}, {})
     counts = pc.value_counts(annotations["name"])
     for name, count in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
@@ -184,7 +185,7 @@ def _spelled(words: Sequence[str | None], names: Names) -> list[str]:
     return [names.known(str(word)) or str(word) for word in words]
 
 
-def _disputed(exact: Said, *, labels: int) -> np.ndarray:
+def _disputed(exact: Claims, *, labels: int) -> np.ndarray:
     """Return the subjects of facts that names of one meaning make both present and absent, int64."""
     facts = exact.take(np.flatnonzero(exact.origin == ORIGINS.index("source")))
     absent = np.flatnonzero(facts.value == ABSENT)
@@ -224,20 +225,20 @@ def _pairs(words: Sequence[str], columns: dict[str, tuple[int, ...]], *, labels:
     return np.array(pairs, dtype=np.int64)
 
 
-def subjects(said: Said, *, labels: int) -> np.ndarray:
+def subjects(claims: Claims, *, labels: int) -> np.ndarray:
     """Return photo, label and origin of every statement as one number, in this order of weight; int64 (rows,)."""
-    return (said.photo.astype(np.int64) * labels + said.label) * len(ORIGINS) + said.origin
+    return (claims.photo.astype(np.int64) * labels + claims.label) * len(ORIGINS) + claims.origin
 
 
-def _once_each(said: Said, *, labels: int) -> Said:
+def _once_each(claims: Claims, *, labels: int) -> Claims:
     """Keep one statement per photo, label and origin: present before unknown before absent, then the highest score."""
-    subject = subjects(said, labels=labels)
+    subject = subjects(claims, labels=labels)
     order = np.argsort(subject, kind="stable")
     last = last_of_each(subject[order])
     if not last.all():
         # UNKNOWN is 0 and lies between the two.
-        order = np.lexsort((np.nan_to_num(said.score, nan=-1.0), said.value, subject))
-    return said.take(order[last])
+        order = np.lexsort((np.nan_to_num(claims.score, nan=-1.0), claims.value, subject))
+    return claims.take(order[last])
 
 
 def last_of_each(ascending: np.ndarray) -> np.ndarray:

@@ -136,7 +136,7 @@ def _new(photos: pa.Table, known: pa.Array, skipped: Skipped) -> pa.Table:
 
 
 def _typed_as(own: pa.Table, photos: pa.Table) -> pa.Table:
-    """Return the photos with the columns of a catalog, null where nothing is said."""
+    """Return the photos with the columns of a catalog, null where nothing is known."""
     columns = [
         photos[field.name].cast(field.type) if field.name in photos.column_names else pa.nulls(len(photos), field.type)
         for field in own.schema

@@ -29,12 +29,12 @@ def count_turns(photos: Iterable[str], skipped: Skipped) -> None:
 
 
 def _is_turned_elsewhere(photo: str) -> bool:
-    said = _said_by(f"{photo}.xmp") or _said_by(f"{os.path.splitext(photo)[0]}.xmp")  # noqa: PTH122 - a million photos
-    if not said:
+    orientation = _said_by(f"{photo}.xmp") or _said_by(f"{os.path.splitext(photo)[0]}.xmp")  # noqa: PTH122 - a million photos
+    if not orientation:
         return False
     try:
         with open_photo(photo) as opened:
-            return exif_orientation(opened) != said
+            return exif_orientation(opened) != orientation
     except BadPhoto:
         return False
 

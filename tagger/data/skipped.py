@@ -1,4 +1,4 @@
-"""What is left out is counted here, and said by :meth:`Skipped.lines`, in every command in the same words."""
+"""What is left out is counted here, and printed by :meth:`Skipped.lines`, in every command in the same words."""
 
 import re
 from collections import Counter

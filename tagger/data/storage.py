@@ -85,5 +85,5 @@ def leaving(paths: "pa.Array | pa.ChunkedArray") -> "pa.Array | pa.ChunkedArray"
 
 def _change(info: dict[str, object]) -> int:
     """Return a number for what a store says of a file's version: an ETag, or when it was written."""
-    said = next((str(info[key]) for key in ("ETag", "etag", "mtime", "LastModified", "created") if key in info), "")
-    return int.from_bytes(hashlib.sha256(said.encode()).digest()[:7], "big")
+    version = next((str(info[key]) for key in ("ETag", "etag", "mtime", "LastModified", "created") if key in info), "")
+    return int.from_bytes(hashlib.sha256(version.encode()).digest()[:7], "big")

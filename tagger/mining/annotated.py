@@ -1,4 +1,4 @@
-"""The data set as mining reads it: what was said, and what people decided."""
+"""The data set as mining reads it: the annotations, and what people decided."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tagger.mining.opened import Mining
 
 
 def as_said(mining: Mining) -> PhotoData:
-    """Return the data set with nothing but what was said: what the label system has filled in would confirm itself."""
+    """Return the data set with its annotations alone: what the label system has filled in would confirm itself."""
     folder = Path("catalogs") / str(mining.name)
     # Partial: Hydra would turn a dataclass among the arguments into a config. Nothing is drawn and nothing trained.
     build = instantiate(mining.config.data, _partial_=True)

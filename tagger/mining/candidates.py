@@ -65,7 +65,7 @@ class Added:
     """Candidates that have become no photos of the catalog."""
     queue: Path
 
-    def said(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Yield it in lines, for the terminal."""
         known = f", {self.known:,} need none: people have decided, or what they show is known" if self.known else ""
         yield from self.left_out.lines()
@@ -189,7 +189,7 @@ class Opinions:
         paths, drawn = pa.array(found.paths, pa.string()), pa.array(found.drawn, pa.string())
         scores = pa.array(np.clip(found.scores, 0, 1), pa.float32())
         thought = annotation_table(paths, found.label, origin="product", score=scores)
-        # Of what was drawn nobody thinks anything; that it is said makes it a question all the same.
+        # Of what was drawn nobody thinks anything; that it is listed makes it a question all the same.
         open_ = annotation_table(drawn, found.label, origin="product", value=UNKNOWN)
-        said = pa.concat_tables([thought, open_])
-        yield Chunk(PHOTOS.empty_table(), said)
+        annotations = pa.concat_tables([thought, open_])
+        yield Chunk(PHOTOS.empty_table(), annotations)

@@ -13,7 +13,7 @@ import numpy as np
 from tagger.data.embeddings import Features
 
 AGAINST = 0.1
-"""What the negative examples weigh against the positive ones, unless said otherwise. They mostly look like what is
+"""What the negative examples weigh against the positive ones, unless set otherwise. They mostly look like what is
 wanted, or nobody would have to name them: with 0.5, fewer of those found are right than without any."""
 
 BLOCK = 8192

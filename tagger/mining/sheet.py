@@ -27,7 +27,7 @@ class Shot:
     place: str
     """Path or URL."""
     caption: str = ""
-    """What is said of it."""
+    """The text beside it."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tagger.data.photo import BadPhoto, PhotoFile, decode, open_photo
 
 SIDE = 112
-"""Longest side of a thumbnail in pixels, unless said otherwise."""
+"""Longest side of a thumbnail in pixels, unless set otherwise."""
 
 
 def thumbnail(photo: PhotoFile, *, side: int = SIDE, quality: int = 70) -> bytes | None:

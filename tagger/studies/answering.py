@@ -31,7 +31,7 @@ def answer(
         runs: The folder of all runs.
         output: Folder to write to.
         command: What was typed.
-        console: Where the answer is said in words.
+        console: Where the answer is printed.
 
     Raises:
         UserError: If the runs cannot be compared.

@@ -40,8 +40,8 @@ class Attempt:
 def last_attempt(folder: Path) -> Attempt | None:
     """Return the last attempt of the job with this folder; None before the first, and of a file that says nothing."""
     try:
-        said = json.loads((folder / "attempt.json").read_text(encoding="utf-8"))
-        return Attempt(**said | {"words": tuple(said["words"]), "last_lines": tuple(said["last_lines"])})
+        record = json.loads((folder / "attempt.json").read_text(encoding="utf-8"))
+        return Attempt(**record | {"words": tuple(record["words"]), "last_lines": tuple(record["last_lines"])})
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         # Cut by a full disk, or of another release: the job is made again.
         return None
@@ -56,6 +56,6 @@ def why(lines: Sequence[str]) -> str:
         >>> why(["epoch 1/3", "Killed"])
         'Killed'
     """
-    said = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in said if _SAYS_WHY.match(line)]
-    return next(iter([*telling[-1:], *said[-1:]]), "")
+    record = [line.strip() for line in lines if line.strip()]
+    telling = [line for line in record if _SAYS_WHY.match(line)]
+    return next(iter([*telling[-1:], *record[-1:]]), "")

@@ -93,7 +93,7 @@ def _outcome(attempt: Attempt, ended: Ended, *, run: Path | None, output: Path, 
     elif ended.was_interrupted:
         state, reason = CUT, "stopped by hand"
     elif ended.was_late:
-        state, reason = HUNG, f"took longer than {minutes:g} minutes; the last it said: {why(last_lines)}"
+        state, reason = HUNG, f"took longer than {minutes:g} minutes; its last line: {why(last_lines)}"
     elif ended.exit_code < 0:
         state, reason = FAILED, f"ended by signal {-ended.exit_code}{' (memory?)' if ended.exit_code == -9 else ''}"
     elif ended.exit_code == 0:

@@ -69,56 +69,56 @@ def study_of(tree: DictConfig, name: str) -> Study:
         StudyError: If a key is unknown, missing, or holds what it cannot.
     """
     where = f"conf/study/{name}.yaml"
-    said: Any = OmegaConf.to_container(tree)
+    value: Any = OmegaConf.to_container(tree)
     known = [field.name for field in fields(Study) if field.name != "name"]
-    if unknown := sorted(str(key) for key in said.keys() - set(known)):
+    if unknown := sorted(str(key) for key in value.keys() - set(known)):
         raise StudyError(f"{where}: unknown key {unknown[0]!r}; a study has {', '.join(known)}")
-    if missing := [key for key in known if said.get(key) is None and key != "words"]:
+    if missing := [key for key in known if value.get(key) is None and key != "words"]:
         raise StudyError(f"{where}: {missing[0]!r} is missing; a study has {', '.join(known)}")
-    versions = _versions(said["versions"], where)
-    if str(said["baseline"]) not in versions:
-        raise StudyError(f"{where}: baseline {said['baseline']!r} is none of the versions {', '.join(versions)}")
+    versions = _versions(value["versions"], where)
+    if str(value["baseline"]) not in versions:
+        raise StudyError(f"{where}: baseline {value['baseline']!r} is none of the versions {', '.join(versions)}")
     return Study(
         name=name,
-        question=str(said["question"]),
-        baseline=str(said["baseline"]),
-        seeds=_seeds(said["seeds"], where),
-        words=_words(said.get("words") or [], f"{where}: words"),
+        question=str(value["question"]),
+        baseline=str(value["baseline"]),
+        seeds=_seeds(value["seeds"], where),
+        words=_words(value.get("words") or [], f"{where}: words"),
         versions=versions,
-        minutes=_minutes(said["minutes"], where),
+        minutes=_minutes(value["minutes"], where),
     )
 
 
-def _versions(said: Any, where: str) -> dict[str, tuple[str, ...]]:
-    if not isinstance(said, dict) or not said:
-        raise StudyError(f"{where}: versions is {said!r}; it maps each version to its words")
-    for version in said:
+def _versions(value: Any, where: str) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict) or not value:
+        raise StudyError(f"{where}: versions is {value!r}; it maps each version to its words")
+    for version in value:
         if not VERSION.fullmatch(str(version)):
             raise StudyError(f"{where}: version {version!r} cannot name a folder; use letters, digits and . _ + -")
-    return {str(version): _words(words or [], f"{where}: versions: {version}") for version, words in said.items()}
+    return {str(version): _words(words or [], f"{where}: versions: {version}") for version, words in value.items()}
 
 
-def _seeds(said: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(said, list) or not said:
-        raise StudyError(f"{where}: seeds is {said!r}; it is a list of numbers such as [0, 1, 2]")
-    for seed in said:
+def _seeds(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise StudyError(f"{where}: seeds is {value!r}; it is a list of numbers such as [0, 1, 2]")
+    for seed in value:
         if type(seed) is not int or seed < 0:
             raise StudyError(f"{where}: seed {seed!r} is no whole number from 0")
-    if len(set(said)) < len(said):
-        raise StudyError(f"{where}: seeds {said} name one twice; the same seed gives the same run")
-    return tuple(said)
+    if len(set(value)) < len(value):
+        raise StudyError(f"{where}: seeds {value} name one twice; the same seed gives the same run")
+    return tuple(value)
 
 
-def _words(said: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(said, list):
-        raise StudyError(f"{where} is {said!r}; it is a list of words such as [+experiment=baseline, loss.gamma=1]")
-    for word in said:
+def _words(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise StudyError(f"{where} is {value!r}; it is a list of words such as [+experiment=baseline, loss.gamma=1]")
+    for word in value:
         if not isinstance(word, str) or ("=" not in word and not word.startswith("~")):
             raise StudyError(f"{where}: {word!r} is no word such as loss.gamma=1 (quote what has commas or colons)")
-    return tuple(said)
+    return tuple(value)
 
 
-def _minutes(said: Any, where: str) -> float:
-    if isinstance(said, bool) or not isinstance(said, int | float) or not said > 0:
-        raise StudyError(f"{where}: minutes is {said!r}; it is how long a run may take, more than 0")
-    return float(said)
+def _minutes(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise StudyError(f"{where}: minutes is {value!r}; it is how long a run may take, more than 0")
+    return float(value)

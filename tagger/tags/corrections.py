@@ -1,11 +1,11 @@
-"""What people said of tags they looked at: one JSON line a verdict, in a file that only grows.
+"""What people decided on tags they looked at: one JSON line a verdict, in a file that only grows.
 
     {"photo_id": "9f86d081884c7d659a2feaa0c55ad015", "photo": "beach.jpg", "label": "scene.beach", "value": "absent",
      "origin": "human", "annotator": "ann", "time": "2026-01-01T12:00:00+00:00", "bundle": "…", "score": 0.93}
 
 ``photo_id`` is the catalog's: the first 32 hex digits of the SHA-256 of the photo's bytes. ``photo`` is what the photo
 was called, for people. A verdict is never edited: of two about the same photo and label the later one holds, and
-``unknown`` takes back what was said before. A line counts once its end is on the disk; one that was cut never does.
+``unknown`` takes back the verdict before. A line counts once its end is on the disk; one that was cut never does.
 
 Needs neither torch nor the page: cleaning reads these lines as annotations of origin ``human``.
 """
@@ -26,7 +26,7 @@ from tagger.atomic import written_whole
 from tagger.errors import UserError
 
 Value = Literal["present", "absent", "unknown"]
-"""What is said of a label on a photo; ``unknown`` takes a verdict back."""
+"""The verdict on a label of a photo; ``unknown`` takes a verdict back."""
 
 MAX_LINE = 65536
 """Most bytes of a line: a photo's name takes 1,500 of them at most."""
@@ -112,15 +112,15 @@ def read_corrections(path: Path) -> Iterator[Correction]:
 
 
 def standing(corrections: Iterable[Correction]) -> dict[tuple[str, str], Correction]:
-    """Return the verdict that holds by photo id and label: the last one, unless it takes back what was said.
+    """Return the verdict that holds by photo id and label: the last one, unless it takes back an earlier one.
 
     Example:
-        >>> said = Correction("0" * 32, "a.jpg", "sea", "absent", "ann", "2026-01-01T12:00:00+00:00", "f00", 0.5)
-        >>> list(standing([said]).values()) == [said], standing([said, said.withdrawn()])
+        >>> correction = Correction("0" * 32, "a.jpg", "sea", "absent", "ann", "2026-01-01T12:00:00+00:00", "f00", 0.5)
+        >>> list(standing([correction]).values()) == [correction], standing([correction, correction.withdrawn()])
         (True, {})
     """
-    last = {(said.photo_id, said.label): said for said in corrections}
-    return {key: said for key, said in last.items() if said.value != "unknown"}
+    last = {(correction.photo_id, correction.label): correction for correction in corrections}
+    return {key: correction for key, correction in last.items() if correction.value != "unknown"}
 
 
 def now() -> str:
@@ -174,11 +174,11 @@ class CorrectionsFile:
         self._lock.release()
 
     def held(self, photo_id: str, label: str) -> Value:
-        """Return what holds of a label on a photo; ``unknown`` if nobody has said."""
-        said = self.standing.get((photo_id, label))
-        return "unknown" if said is None else said.value
+        """Return what holds of a label on a photo; ``unknown`` if nobody has decided."""
+        correction = self.standing.get((photo_id, label))
+        return "unknown" if correction is None else correction.value
 
-    def say(self, said: Correction) -> Value | None:
+    def say(self, correction: Correction) -> Value | None:
         """Append a verdict; when this returns it is on the disk.
 
         Returns:
@@ -188,12 +188,12 @@ class CorrectionsFile:
             UserError: If it cannot be written, for instance because the disk is full; the file is then as it was.
         """
         with self._turn:
-            before = self.held(said.photo_id, said.label)
-            if before == said.value:
+            before = self.held(correction.photo_id, correction.label)
+            if before == correction.value:
                 return None
-            self._append(said.to_line())
+            self._append(correction.to_line())
             # A new mapping: the pages of others are reading the old one.
-            self.standing = standing([*self.standing.values(), said])
+            self.standing = standing([*self.standing.values(), correction])
             return before
 
     def _append(self, line: bytes) -> None:
@@ -220,13 +220,13 @@ class CorrectionsFile:
     def _read_and_mend(self) -> list[Correction]:
         """Read the lines, and cut off a last one that has no end: nobody was told that it counts."""
         with self.path.open("rb") as file:
-            said = list(_read(file, self.path))
+            correction = list(_read(file, self.path))
             rest = file.read() if file.seek(_end_of_lines(file)) >= 0 else b""
         if not _BEGIN.startswith(rest[: len(_BEGIN)]):
             # Not ours to cut.
             raise UserError(f"corrections={self.path} holds something else than corrections: name another file")
         self._file.truncate(os.fstat(self._file.fileno()).st_size - len(rest))
-        return said
+        return correction
 
 
 def _read(file: BinaryIO, path: Path) -> Iterator[Correction]:

@@ -73,11 +73,11 @@ class Taught:
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean of the scores that the teachers give who know a label, float32 (rows, labels), else NaN."""
         positions = np.searchsorted(self.rows, rows)
-        said = [teacher.scores(kept.of(positions), self.labels) for teacher, kept in self.teachers]
-        if len(said) == 1:
-            return said[0]
-        total = np.nansum(said, axis=0, dtype=np.float32)
-        knowing = np.sum([~np.isnan(scores) for scores in said], axis=0)
+        by_teacher = [teacher.scores(kept.of(positions), self.labels) for teacher, kept in self.teachers]
+        if len(by_teacher) == 1:
+            return by_teacher[0]
+        total = np.nansum(by_teacher, axis=0, dtype=np.float32)
+        knowing = np.sum([~np.isnan(scores) for scores in by_teacher], axis=0)
         return np.divide(total, knowing, out=np.full_like(total, np.nan), where=knowing > 0)
 
 
@@ -116,9 +116,9 @@ class Teachers:
         )
         taught = [(teacher, seen(teacher.tagger)) for teacher in self.teachers]
         data.taught = Taught(rows, taught, len(self.taxonomy)).of
-        print(self.said(), flush=True)
+        print(self.sentence(), flush=True)
 
-    def said(self) -> str:
+    def sentence(self) -> str:
         """Return in words how many labels are taught."""
         known = set(np.concatenate([teacher.theirs for teacher in self.teachers]).tolist())
         many = f"{len(self.teachers)} teachers know" if len(self.teachers) > 1 else "the teacher knows"
@@ -132,5 +132,5 @@ def named(places: Sequence[str]) -> dict[str, str]:
         BundleError: If one is no bundle.
     """
     bundles = [Path(place).expanduser() for place in places]
-    said = ", ".join(f"{path.name} {fingerprint(read_bundle(path).manifest)}" for path in bundles)
-    return {"teacher": said} if said else {}
+    names = ", ".join(f"{path.name} {fingerprint(read_bundle(path).manifest)}" for path in bundles)
+    return {"teacher": names} if names else {}

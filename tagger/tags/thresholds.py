@@ -23,7 +23,7 @@ SILENCE = 2.0
 Fallback = Literal["best_f1", "silence"]
 
 Verdict = Literal["certified", "met", "unreachable", "best_f1"]
-"""What may be said of a label's threshold.
+"""The verdict on a label's threshold.
 
 ``certified``: the lower bounds meet the target. ``met``: only the estimates on validation do. ``unreachable``: no
 threshold meets the target, or the label cannot be judged; a fallback applies. ``best_f1``: no target was asked for.

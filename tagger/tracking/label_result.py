@@ -38,7 +38,7 @@ class LabelResult:
     train_absent: int | None = None
     """Training photos on which the label is known to be absent."""
     train_unknown: int | None = None
-    """Training photos of which nobody said whether they carry it; each weighs what ``data.unknown`` says."""
+    """Training photos of which nobody annotated whether they carry it; each weighs what ``data.unknown`` says."""
 
     @classmethod
     def columns(cls) -> list[str]:

@@ -17,7 +17,7 @@ class Mistakes:
     false_positives: Rows
     """Tagged although known to be absent, highest score first."""
     unlisted: Rows
-    """Tagged although nobody said present or absent, highest score first: often a label that the source forgot."""
+    """Tagged although nobody annotated present or absent, highest score first: often a label that the source forgot."""
     false_negatives: Rows
     """Present but not tagged, lowest score first."""
 

@@ -89,7 +89,7 @@ def _file(uri: str) -> Path | None:
 
 @contextmanager
 def briefly() -> Iterator[None]:
-    """Let MLflow's client give up within half a minute, unless the user has said when; by itself it takes minutes."""
+    """Let MLflow's client give up within half a minute, unless the user has set when; by itself it takes minutes."""
     names = {f"MLFLOW_HTTP_REQUEST_{name}": value for name, value in _BRIEF.items()}
     own = {name: value for name, value in names.items() if name not in os.environ}
     # For databases there is no setting, and a warning at every attempt.

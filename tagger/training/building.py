@@ -33,16 +33,16 @@ def build_data(config: DictConfig) -> PhotoData:
     return build(cache=cache, seed=config.seed, sampler=instantiate(config.sampler), **({"pool": pool} if pool else {}))
 
 
-def places(said: Any) -> list[str]:
+def places(value: Any) -> list[str]:
     """Return the places that a setting names: one, several, or none.
 
     Example:
         >>> places("album.tagger"), places(["a.tagger", "b.tagger"]), places(None)
         (['album.tagger'], ['a.tagger', 'b.tagger'], [])
     """
-    if said is None:
+    if value is None:
         return []
-    return [said] if isinstance(said, str) else [str(place) for place in said]
+    return [value] if isinstance(value, str) else [str(place) for place in value]
 
 
 def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, Looking | None]:

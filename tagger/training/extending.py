@@ -108,7 +108,7 @@ class Extending:
         found[carried] = self.earlier.thresholds[[self.match.sources[column][0] for column in carried]]
         return found
 
-    def said(self, data: PhotoData) -> str:
+    def sentence(self, data: PhotoData) -> str:
         """Return in words what becomes of the labels, and what is known of the test photos."""
         changes = [self.match.change(column) for column in range(len(self.match.ids))]
         counts = {change: changes.count(change) for change in ("same", "renamed", "merged", "new")}

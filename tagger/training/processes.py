@@ -101,7 +101,7 @@ def _death(rank: int, code: int, *, processes: int) -> str:
         process 1 (from 0) of 2 was killed by signal 9, as is done where there is too little memory: the others were \
 ended; the same command with resume=true goes on from the last checkpoint
     """
-    how = f"ended with exit code {code}, and has said why above"
+    how = f"ended with exit code {code}, and has printed why above"
     if code < 0:
         how = f"was killed by signal {-code}" + ", as is done where there is too little memory" * (code == -9)
     return (

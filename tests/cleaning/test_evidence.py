@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
+from tagger.cleaning.queue.claims import Claims, claims_about
 from tagger.cleaning.queue.evidence import implied_by, is_top, twins
 from tagger.cleaning.queue.nearest import nearest, neighbours_share
-from tagger.cleaning.queue.said import Said, said_about
 from tagger.data.catalog.store import TABLES
 from tagger.data.duplicates import fingerprint
 from tagger.data.taxonomy import Label, Taxonomy
@@ -81,10 +81,10 @@ def test_who_said_what_is_told_and_opinions_are_kept_apart_from_facts():
     table = pa.Table.from_pylist(
         [{**dict.fromkeys(TABLES["annotations"].names), **row} for row in said], schema=TABLES["annotations"]
     )
-    about = said_about(table, PETS, np.array([7, 7, 7, 9]), np.array([1, 0, 2, 1]))
+    about = claims_about(table, PETS, np.array([7, 7, 7, 9]), np.array([1, 0, 2, 1]))
     assert about == [
-        Said("ann: absent, voc: present", "v1: absent, vision 0.92"),
-        Said("corel, voc", ""),
-        Said("", ""),
-        Said("", ""),
+        Claims("ann: absent, voc: present", "v1: absent, vision 0.92"),
+        Claims("corel, voc", ""),
+        Claims("", ""),
+        Claims("", ""),
     ]

@@ -161,7 +161,7 @@ def test_a_published_split_is_obeyed_and_the_copies_across_it_are_counted(tmp_pa
     assert [seed for seed, own in folds.items() if len(own) > 1] == [1]
     assert len(data.test_rows) == 3
     assert (data.copies.groups, data.copies.photos, data.copies.across) == (14, 28, 1)
-    assert "but for 1 that a published split" in data.copies.said()
+    assert "but for 1 that a published split" in data.copies.sentence()
     prepared = from_catalog(data.source, str(tmp_path / "catalog"), root=str(root), unknown="negative")
     assembly = assemble(
         CatalogStore(Path(prepared.folder)),
@@ -179,7 +179,7 @@ def test_a_published_split_is_obeyed_and_the_copies_across_it_are_counted(tmp_pa
 
 def test_of_few_copies_only_those_move_and_no_other_photo(tmp_path: Path, photo_data_of: Make) -> None:
     data = photo_data_of(listed(tmp_path, EVERY), cache=tmp_path / "cache")
-    assert data.copies.said() == ""
+    assert data.copies.sentence() == ""
     folds = np.arange(12) % 10
     groups = np.arange(12)
     groups[7] = 3

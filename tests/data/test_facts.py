@@ -355,4 +355,4 @@ def test_what_shrinks_by_more_than_a_tenth_is_a_warning(tmp_path: Path) -> None:
     cut = gather_into(folder, {"own": listing(tmp_path, "".join(rows[:10]))})
     assert "warning: own: 8 of 18 photos that it listed are listed no more." in shown(cut)
     silent = gather_into(folder, {"own": listing(tmp_path, "".join(rows[:10]).replace("dog", "", 3))})
-    assert "warning: own: 3 of 10 things that it said are said no more." in shown(silent)
+    assert "warning: own: 3 of 10 of its claims are made no more." in shown(silent)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tagger.data.mapping import ORIGINS, Heard, Said, absences, heard, to_labels, unclaimed_photos
+from tagger.data.mapping import ORIGINS, Claims, Heard, absences, heard, to_labels, unclaimed_photos
 from tagger.data.skipped import Skipped
 from tagger.data.taxonomy import Label, Names, Taxonomy
 
@@ -37,7 +37,7 @@ def table(*rows: Row, origin: str = "source", scores: list[float | None] | None 
     return photo, pa.table(columns)
 
 
-def facts(said: Said) -> list[tuple[int, str, int]]:
+def facts(said: Claims) -> list[tuple[int, str, int]]:
     rows = zip(said.photo.tolist(), said.label.tolist(), said.value.tolist(), strict=True)
     return [(photo, TAXONOMY.ids[label], value) for photo, label, value in rows]
 

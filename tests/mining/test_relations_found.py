@@ -76,7 +76,7 @@ def test_where_nobody_says_what_is_absent_nothing_is_found_unless_silence_is_wei
     assert not found(taxonomy, states)
     weighed = found(taxonomy, states, unknown=1.0)["implies", "forest", "tree"]
     assert weighed.is_suggested
-    assert weighed.said == 1, "on all photos of forests somebody said that there are trees"
+    assert weighed.annotated == 1, "on all photos of forests somebody said that there are trees"
 
 
 def test_silence_makes_no_exclusion():

@@ -54,7 +54,7 @@ def test_the_file_has_support_confidence_lift_and_correlation_with_their_bounds(
     assert (row["kind"], row["label"], row["other"], row["is_suggested"]) == ("implies", "forest", "tree", "True")
     words = ("kind", "label", "other", "taxonomy", "evidence", "is_suggested", "note", "elsewhere")
     figures = {name: float(row[name]) for name in row if name not in words}
-    counts = {"together": 40, "photos": 40, "by_chance": 16, "lift": 2.5, "confidence": 1, "said": 1}
+    counts = {"together": 40, "photos": 40, "by_chance": 16, "lift": 2.5, "confidence": 1, "annotated": 1}
     assert counts.items() <= figures.items()
     # Wilson: n / (n + z²). Garwood: half a quantile of χ². φ of the table 40, 0, 40, 120, and Fisher's z around it.
     z = 1.6448536

@@ -208,8 +208,8 @@ def test_photos_are_in_the_folds_that_the_earlier_model_had(place: Path, make_da
     known = {"catalog": before.catalog.fingerprint, "taxonomy": before.taxonomy.fingerprint}
     of_these = replace(extending, earlier=replace(extending.earlier, fingerprints=known))
     assert of_these.same_photos(after)
-    assert "dealt into folds" not in of_these.said(after)
-    assert "changed since, and photos are dealt into folds by their labels" in extending.said(alone)
+    assert "dealt into folds" not in of_these.sentence(after)
+    assert "changed since, and photos are dealt into folds by their labels" in extending.sentence(alone)
 
 
 @pytest.mark.parametrize("split", ["folds", "official"])
@@ -238,7 +238,7 @@ def test_from_a_checkpoint_in_its_folder_every_photo_keeps_its_fold(
     if split == "folds":
         with pytest.raises(UserError, match=r"the earlier run was split otherwise; data\.split=folds keeps its folds"):
             started(folder / "checkpoints" / "best.ckpt", make_data(split="official"))
-    assert extending.said(after).splitlines() == ["labels: 1 same, 1 renamed, 1 merged, 1 new"]
+    assert extending.sentence(after).splitlines() == ["labels: 1 same, 1 renamed, 1 merged, 1 new"]
 
 
 def test_nobody_looked_for_a_new_label_where_nothing_is_said(place: Path, make_data):
@@ -261,7 +261,7 @@ def test_a_new_label_that_nothing_is_known_to_lack_is_refused(place: Path, make_
 
 def test_what_becomes_of_labels_is_said(place: Path, make_data, root: Path):
     data = make_data()
-    first, second = started(place, data).said(data).splitlines()
+    first, second = started(place, data).sentence(data).splitlines()
     assert first == "labels: 1 same, 1 renamed, 1 merged, 1 new"
     assert "labels were removed or merged since, and photos are dealt into folds" in second
     assert "some that trained the earlier model validate or test here" in second
@@ -270,7 +270,7 @@ def test_what_becomes_of_labels_is_said(place: Path, make_data, root: Path):
         + "".join(f"{number:03}.png,{'grays' if number % 2 else 'red'},\n" for number in range(40))
     )
     (root / "typo.yaml").write_text("name: typo\nlabels: [red, grays, blue, greys]\n")
-    said = started(place, data := make_data("typo.yaml"), unknown="negative").said(data).splitlines()
+    said = started(place, data := make_data("typo.yaml"), unknown="negative").sentence(data).splitlines()
     assert said[0] == "labels: 2 same, 2 new, 2 removed (green, grey)"
     assert said[1] == "is greys the earlier grey? Then it needs aliases: [grey]; as it is, it begins anew"
     assert said[2] == "no photo to train on carries greys"

@@ -14,12 +14,12 @@ from tagger.data.states import PRESENT
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Photos of every label that are probably annotated wrongly; float64 (labels,), NaN where nothing can be said."""
+    """Photos of every label that are probably annotated wrongly; float64 (labels,), NaN where nothing is known."""
 
     mistaken: np.ndarray
-    """Photos that are said to carry the label and probably do not."""
+    """Photos that are annotated with the label and probably do not."""
     missing: np.ndarray
-    """Photos that are not said to carry it and probably do."""
+    """Photos that are not annotated with it and probably do."""
 
 
 def expected_noise(scores: np.ndarray, states: np.ndarray) -> Noise:

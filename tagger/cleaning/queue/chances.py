@@ -1,7 +1,7 @@
 """How probably an annotation is wrong: by a calibrated score, and by cleanlab.
 
 Scores of different labels do not compare: 0.2 is much for a rare label and little for a common one. So they are first
-calibrated label by label on the annotations themselves (Platt 1999). What was said is evidence too: a label that
+calibrated label by label on the annotations themselves (Platt 1999). The annotation is evidence too: a label that
 somebody wrote down is there more probably than one of the same score that nobody wrote down. By Bayes' rule, with the
 share of wrong annotations that is expected, both give the probability that the annotation is wrong. On the drawn album,
 whose truth is known, about as many are wrong as it says; on real photos it is too sure of mistakes, and too modest
@@ -62,7 +62,7 @@ def calibrated(scores: np.ndarray, states: np.ndarray, unknown: np.ndarray) -> n
 
 
 def chance_mistaken(probability: np.ndarray, *, noise: float, share: float) -> np.ndarray:
-    """Return the probability that a label which is said to be present is not, (photos,).
+    """Return the probability that a label which is annotated as present is not, (photos,).
 
     The same share of every label's photos is taken to carry it wrongly. Were a wrong label any of the labels, a rare
     one as easily as a common one, every photo of a label that the model has not learnt would be called mistaken: of the
@@ -71,7 +71,7 @@ def chance_mistaken(probability: np.ndarray, *, noise: float, share: float) -> n
     Args:
         probability: That the photo carries the label, calibrated.
         noise: Share of the present labels that are expected to be wrong, in (0, 1).
-        share: Share of the photos that are said to carry this label, in (0, 1].
+        share: Share of the photos that are annotated with this label, in (0, 1].
 
     Example:
         >>> chance_mistaken(np.array([0.5, 0.02, 0.0001]), noise=0.05, share=0.02).round(3).tolist()
@@ -88,7 +88,7 @@ def chance_missing(probability: np.ndarray, states: np.ndarray, unknown: np.ndar
         probability: That the photo carries the label, calibrated.
         states: ABSENT or UNKNOWN, (photos,).
         unknown: What an unknown state weighs as a negative on every photo, 0..1: at 0 it says nothing, at 1 as much as
-            a said absence.
+            an annotated absence.
         noise: Share of the labels that are there and are expected to be overlooked, in (0, 1).
 
     Example:

@@ -48,7 +48,7 @@ def choose(
     states: csr_array,
     *,
     unknown: np.ndarray,
-    said: csr_array,
+    annotated: csr_array,
     closed: csr_array,
     columns: Collection[int],
     kinds: Sequence[str] = (MISSING, MISTAKEN),
@@ -65,8 +65,8 @@ def choose(
         scores: Out of fold, (photos, labels), 0..1.
         states: PRESENT, ABSENT, nothing stored where unknown, int8 (photos, labels).
         unknown: What an unknown state weighs as a negative on every photo, 0..1, (photos,).
-        said: The states that somebody said, of the same shape: what only follows from another label is mistaken if that
-            one is, so it is not asked about.
+        annotated: The states that somebody annotated, of the same shape: what only follows from another label is
+            mistaken if that one is, so it is not asked about.
         closed: Stored where people have decided: not asked again; of the same shape.
         columns: Labels to ask about.
         kinds: Kinds of tasks wanted.
@@ -77,7 +77,7 @@ def choose(
         per_label: Tasks of a kind for one label; None: no limit.
     """
     most = min(limit for limit in (budget, per_label, len(scores)) if limit is not None)
-    by_column = [matrix.tocsc() for matrix in (states, said, closed)]
+    by_column = [matrix.tocsc() for matrix in (states, annotated, closed)]
     found: dict[str, list[Pairs]] = {kind: [] for kind in kinds}
     for column in sorted(columns):
         state, spoken, is_closed = (_dense(matrix, column) for matrix in by_column)

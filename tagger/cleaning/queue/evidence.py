@@ -70,7 +70,7 @@ def near_duplicates(photos: pa.Table, rows: np.ndarray) -> dict[int, tuple[int, 
     """Return the near-duplicates of those photos that have any.
 
     They are looked for within the photo's group, where preparing has put them; a group may hold others too, which a
-    source said belong together.
+    source calls one group.
     """
     groups = photos["group"].to_numpy()
     order = np.argsort(groups, kind="stable")

@@ -10,9 +10,9 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from tagger.cleaning.queue.choosing import Pairs
+from tagger.cleaning.queue.claims import claims_about
 from tagger.cleaning.queue.evidence import implied_by, is_top, twins
 from tagger.cleaning.queue.nearest import nearest, neighbours_share
-from tagger.cleaning.queue.said import said_about
 from tagger.cleaning.queue.table import QUEUE_SCHEMA, task_id
 from tagger.data.catalog import Catalog
 
@@ -27,7 +27,7 @@ class Known:
     rows: np.ndarray
     """Row of each of its photos in the catalog's tables."""
     annotations: pa.Table
-    """What was said and not undone, as in the catalog's tables."""
+    """Annotations that are not undone, as in the catalog's tables."""
     photos: pa.Table
     """Columns ``group`` and ``look`` of its photos."""
     features: np.ndarray | None = None
@@ -73,15 +73,15 @@ def drawn_tasks(
 def _tasks(kind: str, pairs: Pairs, known: Known, overlap: float) -> pa.Table:
     catalog, rows, columns = known.catalog, pairs.row, pairs.column
     asked = _questions(kind, catalog, rows, columns)
-    said = said_about(known.annotations, catalog.taxonomy, known.rows[rows], columns)
+    claims = claims_about(known.annotations, catalog.taxonomy, known.rows[rows], columns)
     evidence = {
-        "said_by": [one.facts for one in said],
+        "said_by": [one.facts for one in claims],
         **{
             name: pa.array(getattr(pairs, name).astype(np.float32), from_pandas=True)
             for name in ("score", "margin", "cleanlab")
         },
         "is_top5": is_top(known.scores, rows, columns),
-        "products": [one.opinions for one in said],
+        "products": [one.opinions for one in claims],
         "implied_by": implied_by(catalog.taxonomy, catalog.states, rows, columns),
         "neighbours": _neighbours(known, rows, columns),
         "twin": twins(known.photos, catalog.states, rows, columns, place=_named(catalog)),

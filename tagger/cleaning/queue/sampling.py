@@ -16,7 +16,7 @@ Places = tuple[np.ndarray, np.ndarray]
 def sampled(
     states: csr_array, rows: np.ndarray, *, count: int, unknown: np.ndarray, closed: csr_array, seed: int = 0
 ) -> Places:
-    """Draw pairs at random: half of them labels said to be on the photo, half of them labels that count as absent.
+    """Draw pairs at random: half of them labels annotated as present, half of them labels that count as absent.
 
     Of a thousand pairs drawn from all of them a few would be present, and it is those that precision rests on.
 
@@ -51,7 +51,7 @@ def sampled(
 def parts_of_fold(
     states: csr_array, rows: np.ndarray, *, unknown: np.ndarray, closed: csr_array
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where nobody has decided yet: labels said to be on these photos, and those that count as absent.
+    """Return where nobody has decided yet: labels annotated as present, and those that count as absent.
 
     Both boolean, (rows, labels); arguments as in :func:`sampled`.
     """

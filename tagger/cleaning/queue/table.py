@@ -14,11 +14,11 @@ QUEUE = "queue.parquet"
 """What it is called in the folder of a data set's cleaning."""
 
 MISSING, MISTAKEN = "missing", "mistaken"
-"""Kinds of tasks: a label that may be on the photo though nobody says so, and one that may not be though it is said."""
+"""Kinds of tasks: a label that may be on the photo though unannotated, and one that may not be though annotated."""
 
 SAMPLE, AGAIN = "sample", "again"
 """Kinds of tasks drawn at random: of the test fold, which tells the noise left there, and of what people decided, which
-tells how far they can be trusted. Nothing is said for or against them: it would bend the answers."""
+tells how far they can be trusted. No evidence is shown for or against them: it would bend the answers."""
 
 QUEUE_SCHEMA = pa.schema(
     {

@@ -57,8 +57,8 @@ def annotators(answers: Answers, *, judges: Collection[str] = ()) -> Annotators:
         judges: Annotators whose answers count as right; where they disagree, what most of them say.
 
     Example:
-        >>> said = {"ann": {(0, "dog"): 1, (1, "dog"): 1}, "ben": {(0, "dog"): 1, (1, "dog"): -1}}
-        >>> found = annotators(said, judges=["ann"])
+        >>> verdicts = {"ann": {(0, "dog"): 1, (1, "dog"): 1}, "ben": {(0, "dog"): 1, (1, "dog"): -1}}
+        >>> found = annotators(verdicts, judges=["ann"])
         >>> [(one.name, one.right.share) for one in found.people if not one.is_judge]
         [('ben', 0.5)]
     """

@@ -62,7 +62,7 @@ class Gains:
     """What cleaning bought."""
 
     points: tuple[Point, ...]
-    """The oldest first; with a single one nothing can be said yet."""
+    """The oldest first; with a single one nothing can be compared yet."""
     labels: tuple[LabelGain, ...]
     """Those of which anything is decided and that have an AP, the most decided first; of two scorings or more."""
     gained: tuple[float, float, float] | None

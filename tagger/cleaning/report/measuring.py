@@ -21,7 +21,7 @@ CONFIDENCE = 0.95
 
 
 def measure_fold_noise(
-    said: Decisions,
+    verdicts: Decisions,
     drawn: Collection[Subject],
     *,
     states: csr_array,
@@ -40,7 +40,7 @@ def measure_fold_noise(
     fold was dirtier then.
 
     Args:
-        said: What people have said.
+        verdicts: The verdicts of people.
         drawn: Pairs that were drawn from the fold at random.
         states: What holds now, int8 (photos, labels), of photos that training sees.
         rows: Their rows in the table ``photos``.
@@ -52,11 +52,11 @@ def measure_fold_noise(
         enough: Pairs.
     """
     place = {int(row): number for number, row in enumerate(rows[fold])}
-    looked_at = [one for one in said.made if (one.photo, one.label) in drawn and one.photo in place]
+    looked_at = [one for one in verdicts.made if (one.photo, one.label) in drawn and one.photo in place]
     if not looked_at:
         return None
     looked_at = sorted(looked_at, key=lambda one: -one.batch)[:enough]
-    decided = [one for one in said.made if one.photo in place]
+    decided = [one for one in verdicts.made if one.photo in place]
     pairs = np.array([(fold[place[one.photo]], taxonomy.column[one.label]) for one in decided]).T
     closed = csr_array((np.ones(len(decided), dtype=np.int8), (pairs[0], pairs[1])), shape=states.shape)
     undecided = parts_of_fold(states, fold, unknown=unknown, closed=closed)
@@ -78,7 +78,7 @@ def measure_fold_noise(
         high=(present.high * present.size + absent.high * absent.size) / total,
         present=present,
         absent=absent,
-        unsure=sum(photo in place for photo, _ in said.open & set(drawn)),
+        unsure=sum(photo in place for photo, _ in verdicts.open & set(drawn)),
         when=f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}",
         data_fingerprint=data_fingerprint,
     )

@@ -29,7 +29,7 @@ LIMIT = 1200
 
 WHY = {
     "missing": "may be on the photo though nobody says so",
-    "mistaken": "may not be on the photo though it is said",
+    "mistaken": "may not be on the photo though it is annotated",
     "sample": "drawn at random from the test fold",
     "again": "decided by one person, asked again at random",
     "unasked": "decided without a question",

@@ -52,27 +52,27 @@ class LabelProgress:
     """Every photo once, however often it was asked about."""
 
 
-def by_kind(said: Decisions, found: Mapping[str, Collection[Subject]]) -> dict[str, Progress]:
+def by_kind(verdicts: Decisions, found: Mapping[str, Collection[Subject]]) -> dict[str, Progress]:
     """Return how far each kind of question is; kinds of which there is nothing are left out.
 
     Args:
-        said: What people have said.
+        verdicts: The verdicts of people.
         found: Photos and labels by kind, see :func:`tagger.cleaning.asked.asked`.
     """
-    every = {**found, UNASKED: _unasked(said, found)}
+    every = {**found, UNASKED: _unasked(verdicts, found)}
     counted = {
-        kind: _progress(said, every[kind]) for kind in (*KINDS, *sorted(every.keys() - {*KINDS})) if kind in every
+        kind: _progress(verdicts, every[kind]) for kind in (*KINDS, *sorted(every.keys() - {*KINDS})) if kind in every
     }
     return {kind: progress for kind, progress in counted.items() if progress.found}
 
 
-def by_label(said: Decisions, found: Mapping[str, Collection[Subject]]) -> list[LabelProgress]:
+def by_label(verdicts: Decisions, found: Mapping[str, Collection[Subject]]) -> list[LabelProgress]:
     """Return how far each label is that there is anything of, the most changed and then the most decided first."""
     every: dict[str, dict[str, set[Subject]]] = {}
-    for kind, subjects in {**found, UNASKED: _unasked(said, found)}.items():
+    for kind, subjects in {**found, UNASKED: _unasked(verdicts, found)}.items():
         for subject in subjects:
             every.setdefault(subject[1], {}).setdefault(kind, set()).add(subject)
-    own = _by_label(said)
+    own = _by_label(verdicts)
     labels = [
         LabelProgress(
             label=label,
@@ -84,17 +84,17 @@ def by_label(said: Decisions, found: Mapping[str, Collection[Subject]]) -> list[
     return sorted(labels, key=lambda one: (-one.total.changed, -one.total.decided, -one.total.found, one.label))
 
 
-def _unasked(said: Decisions, found: Mapping[str, Collection[Subject]]) -> set[Subject]:
-    spoken = {(one.photo, one.label) for one in said.made} | said.open
+def _unasked(verdicts: Decisions, found: Mapping[str, Collection[Subject]]) -> set[Subject]:
+    spoken = {(one.photo, one.label) for one in verdicts.made} | verdicts.open
     return spoken.difference(*found.values())
 
 
-def _by_label(said: Decisions) -> dict[str, Decisions]:
+def _by_label(verdicts: Decisions) -> dict[str, Decisions]:
     made: dict[str, list[Decision]] = {}
-    for one in said.made:
+    for one in verdicts.made:
         made.setdefault(one.label, []).append(one)
     open_: dict[str, set[Subject]] = {}
-    for subject in said.open:
+    for subject in verdicts.open:
         open_.setdefault(subject[1], set()).add(subject)
     return {
         label: Decisions(tuple(made.get(label, ())), frozenset(open_.get(label, ())))
@@ -102,13 +102,13 @@ def _by_label(said: Decisions) -> dict[str, Decisions]:
     }
 
 
-def _progress(said: Decisions, subjects: Collection[Subject]) -> Progress:
-    decided = [one for one in said.made if (one.photo, one.label) in subjects]
+def _progress(verdicts: Decisions, subjects: Collection[Subject]) -> Progress:
+    decided = [one for one in verdicts.made if (one.photo, one.label) in subjects]
     changed = [one.value for one in decided if one.is_changed]
     return Progress(
         found=len(subjects),
         decided=len(decided),
-        open=sum(subject in subjects for subject in said.open),
+        open=sum(subject in subjects for subject in verdicts.open),
         put_on=changed.count(PRESENT),
         taken_off=len(changed) - changed.count(PRESENT),
     )

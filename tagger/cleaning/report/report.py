@@ -92,27 +92,27 @@ def report_on(cleaning: Cleaning, *, judges: Collection[str] = ()) -> Report:
             who = ", ".join(sorted(answers)) or "nobody"
             raise UserError(f"judges: {judge!r} has answered nothing; those who have: {who}")
     complete = isinstance(data.source, Prepared) and data.source.complete
-    said = decisions(store, taxonomy, complete=complete)
+    verdicts = decisions(store, taxonomy, complete=complete)
     found = asked(cleaning.folder, store, waiting=True)
-    labels = tuple(by_label(said, found))
+    labels = tuple(by_label(verdicts, found))
     return Report(
         data=taxonomy.name,
         data_fingerprint=data.catalog.fingerprint,
-        kinds=by_kind(said, found),
+        kinds=by_kind(verdicts, found),
         labels=labels,
         total=_sum(labels),
-        changes=tuple(_changes(said.made, labels, cleaning, rows)),
+        changes=tuple(_changes(verdicts.made, labels, cleaning, rows)),
         annotators=annotators(answers, judges=judges),
         gains=gains(
             kept_scores(cleaning.folder, taxonomy, photos=store.manifest.rows["photos"]),
-            said.made,
+            verdicts.made,
             catalog=data.catalog,
             rows=rows,
             unknown=data.weights,
             kinds=data.kinds,
         ),
         noise=measure_fold_noise(
-            said,
+            verdicts,
             asked(cleaning.folder, store).get(SAMPLE, set()),
             states=data.catalog.states,
             rows=rows,

@@ -98,7 +98,7 @@ def _probably_wrong(
         values,
         catalog.states,
         unknown=np.asarray(data.weights)[data.kinds[scored]],
-        said=states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows],
+        annotated=states(holding, photos=store.manifest.rows["photos"], labels=len(data.taxonomy))[rows],
         closed=closed[scored],
         columns=columns,
         kinds=config.kinds,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 FEWEST = 10
-"""Photos of a label without which nothing can be said of it."""
+"""Photos of a label below which nothing is known of it."""
 
 
 def confused_labels(

@@ -99,8 +99,8 @@ def as_project(tasks: Tasks) -> dict[str, Any]:
 
 def _instruction(label: Label) -> Markup:
     counts, does_not = (visible(text) or "–" for text in definition_of(label))
-    said = Markup("<h4>{}</h4><p><b>Counts:</b> {}<br><b>Does not count:</b> {}</p>")
-    return said.format(visible(name_of(label)), counts, does_not)
+    answer = Markup("<h4>{}</h4><p><b>Counts:</b> {}<br><b>Does not count:</b> {}</p>")
+    return answer.format(visible(name_of(label)), counts, does_not)
 
 
 def as_task(task: Task, catalog: str, *, image: str, prediction: bool) -> dict[str, Any]:
@@ -192,13 +192,13 @@ def _predictions(task: dict[str, Any], place: str) -> Iterator[Opinion]:
     for prediction in (*shown, *predictions):
         if not isinstance(prediction, dict) or prediction.get("model_version") == MODEL_VERSION:
             continue
-        said = [result["value"].get("choices") for result in prediction.get("result") or [] if _is_verdict(result)]
-        if not said or said[-1] not in (["present"], ["absent"]):
+        answer = [result["value"].get("choices") for result in prediction.get("result") or [] if _is_verdict(result)]
+        if not answer or answer[-1] not in (["present"], ["absent"]):
             continue
         score = prediction.get("score")
         yield Opinion(
             place=place,
-            verdict=said[-1][0],
+            verdict=answer[-1][0],
             model=" ".join(str(prediction.get("model_version") or "a model of Label Studio").split()),
             task=str(data.get("task_id", "")),
             label=str(data.get("label", "")),
@@ -209,16 +209,16 @@ def _predictions(task: dict[str, Any], place: str) -> Iterator[Opinion]:
 
 def _answer(
     data: Mapping[str, Any],
-    said: Any,
+    answer: Any,
     *,
     by: Any,
     stamped: Mapping[str, Any],
     place: str,
     names: Mapping[str, str],
 ) -> Answer | Problem:
-    choices = said.get("choices") if isinstance(said, dict) else [said]
+    choices = answer.get("choices") if isinstance(answer, dict) else [answer]
     if not isinstance(choices, list) or len(choices) != 1 or choices[0] not in VERDICTS:
-        return Problem(place, f"verdict {said!r:.60} is none of {', '.join(VERDICTS)}")
+        return Problem(place, f"verdict {answer!r:.60} is none of {', '.join(VERDICTS)}")
     return Answer(
         place=place,
         task=str(data.get("task_id", "")),

@@ -91,19 +91,19 @@ def read_saved_page(content: bytes, name: str) -> Iterator[Answer | Problem]:
         raise UserError(f"{name} says {tree['format']!r:.60}; this tagger reads {FORMAT!r}: export the tasks again")
     if not isinstance(tree.get("verdicts"), list):
         raise UserError(f"{name} holds no verdicts: save it again in the page")
-    for number, said in enumerate(tree["verdicts"], start=1):
+    for number, entry in enumerate(tree["verdicts"], start=1):
         place = f"{name}, verdict {number}"
-        if not isinstance(said, dict) or not isinstance(said.get("task"), str):
-            yield Problem(place, f"expected a task and a verdict, got {said!r:.80}")
-        elif said.get("verdict") not in VERDICTS:
-            yield Problem(place, f"verdict {said.get('verdict')!r:.60} is none of {', '.join(VERDICTS)}")
+        if not isinstance(entry, dict) or not isinstance(entry.get("task"), str):
+            yield Problem(place, f"expected a task and a verdict, got {entry!r:.80}")
+        elif entry.get("verdict") not in VERDICTS:
+            yield Problem(place, f"verdict {entry.get('verdict')!r:.60} is none of {', '.join(VERDICTS)}")
         else:
             yield Answer(
                 place=place,
-                task=said["task"],
-                label=str(said.get("label", "")),
-                verdict=said["verdict"],
+                task=entry["task"],
+                label=str(entry.get("label", "")),
+                verdict=entry["verdict"],
                 annotator=str(tree.get("annotator", "")),
                 catalog=str(tree.get("catalog", "")),
-                time=str(said.get("time", "")),
+                time=str(entry.get("time", "")),
             )

@@ -80,16 +80,16 @@ def read_table(content: bytes, name: str) -> Iterator[Answer | Problem]:
             place = f"{name}, line {rows.line_num}"
             # Cells beyond the header are under None; those that are not there are None.
             words = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-            said = words["verdict"].lower()
-            if not said:
+            answer = words["verdict"].lower()
+            if not answer:
                 continue
-            if said not in WORDS:
+            if answer not in WORDS:
                 yield Problem(place, f"verdict {words['verdict']!r:.60} is none of yes, no, unsure")
                 continue
             yield Answer(
                 place=place,
                 task=words["task_id"].removeprefix("'").removeprefix("t").lower(),
-                verdict=WORDS[said],
+                verdict=WORDS[answer],
                 annotator=words.get("annotator", ""),
                 label=words.get("label", "") and _plain(words["label"]),
                 catalog=words.get("catalog", ""),

@@ -23,7 +23,7 @@ class Answer:
     time: str = ""
     """When, ISO 8601; "" where the file does not tell. Of two answers of one annotator the later one holds."""
     withdrawn: bool = False
-    """Whether the annotator takes back what was said before."""
+    """Whether the annotator takes back the verdict before."""
 
 
 @dataclass(frozen=True, kw_only=True)

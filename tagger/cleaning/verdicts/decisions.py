@@ -1,4 +1,4 @@
-"""What people have decided: the verdicts that hold, who gave them, and what was said before without people."""
+"""What people have decided: the verdicts that hold, who gave them, and what was annotated before without people."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Decision:
     before: int
     """What held without people: PRESENT, ABSENT or UNKNOWN."""
     people: Mapping[str, int]
-    """What everybody said who said anything, UNKNOWN for those who could not say."""
+    """The verdict of everybody who gave one, UNKNOWN for those who could not tell."""
     batch: int
     """In which the first of their words that hold came."""
 
@@ -51,7 +51,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What people have said of all photos."""
+    """The verdicts of people on all photos."""
 
     made: tuple[Decision, ...]
     """By photo and label."""
@@ -64,7 +64,7 @@ def decisions(store: CatalogStore, taxonomy: Taxonomy, *, complete: bool) -> Dec
 
     Args:
         store: The catalog.
-        taxonomy: The labels; what was said of others is left out.
+        taxonomy: The labels; annotations of others are left out.
         complete: Whether what follows from a present label holds, too, as training sees it.
     """
     words: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}
@@ -74,8 +74,8 @@ def decisions(store: CatalogStore, taxonomy: Taxonomy, *, complete: bool) -> Dec
     without = _without_people(store, taxonomy, complete=complete) if words else csr_array((0, 0))
     made, open_ = [], set()
     for photo, label in sorted(words):
-        said = words[photo, label]
-        total = sum(value for value, _ in said.values())
+        verdicts = words[photo, label]
+        total = sum(value for value, _ in verdicts.values())
         if not total:
             open_.add((photo, label))
             continue
@@ -85,8 +85,8 @@ def decisions(store: CatalogStore, taxonomy: Taxonomy, *, complete: bool) -> Dec
                 label=label,
                 value=int(np.sign(total)),
                 before=int(without[photo, taxonomy.column[label]]),
-                people={who: value for who, (value, _) in said.items()},
-                batch=min(batch for _, batch in said.values()),
+                people={who: value for who, (value, _) in verdicts.items()},
+                batch=min(batch for _, batch in verdicts.values()),
             )
         )
     return Decisions(tuple(made), frozenset(open_))

@@ -109,8 +109,8 @@ def import_verdicts(
             before = next((batch for batch in store.manifest.batches if digest in batch.what), None)
             if before:
                 return Imported(None, 0, 0, before.annotations, (), before=before)
-            said = list(read_answers(content, path, annotators=annotators))
-            return _Import(path, digest, folder, store, taxonomy, annotator).done(said)
+            answers = list(read_answers(content, path, annotators=annotators))
+            return _Import(path, digest, folder, store, taxonomy, annotator).done(answers)
     except OSError as error:
         raise UserError(f"{store.folder} cannot be written: {reason(error)}; the catalog is as it was") from error
 
@@ -145,15 +145,15 @@ def read_answers(
 
 
 def _corrections(path: Path) -> Iterator[Answer]:
-    for number, said in enumerate(read_corrections(path), start=1):
+    for number, answers in enumerate(read_corrections(path), start=1):
         yield Answer(
             place=f"{path.name}, line {number}",
-            photo_id=said.photo_id,
-            label=said.label,
-            verdict="unsure" if said.value == "unknown" else said.value,
-            annotator=said.annotator,
-            time=said.time,
-            withdrawn=said.value == "unknown",
+            photo_id=answers.photo_id,
+            label=answers.label,
+            verdict="unsure" if answers.value == "unknown" else answers.value,
+            annotator=answers.annotator,
+            time=answers.time,
+            withdrawn=answers.value == "unknown",
         )
 
 
@@ -168,15 +168,15 @@ class _Import:
     taxonomy: Taxonomy
     annotator: str | None
 
-    def done(self, said: Sequence[Answer | Opinion | Problem]) -> Imported:
-        fitting = [one for one in said if not isinstance(one, Problem)]
+    def done(self, read: Sequence[Answer | Opinion | Problem]) -> Imported:
+        fitting = [one for one in read if not isinstance(one, Problem)]
         _refuse_another_catalog(fitting, self.path, self.store)
         known = Known.of(fitting, self.folder, self.store, self.taxonomy)
         answers = [one for one in fitting if isinstance(one, Answer)]
         checked, strange = _check(answers, known, self.path, self.annotator)
         opinions = [one for one in fitting if isinstance(one, Opinion)]
         thought, odd = new_opinions(opinions, known, self.store)
-        problems = [*(one for one in said if isinstance(one, Problem)), *strange, *odd]
+        problems = [*(one for one in read if isinstance(one, Problem)), *strange, *odd]
         last = last_words(said_by_people(self.store, undone=True))
         undone = {batch.number for batch in self.store.manifest.batches if batch.undone}
         latest = _latest(checked)
@@ -208,9 +208,9 @@ class _Import:
         return batch
 
 
-def _refuse_another_catalog(said: Iterable[Answer | Opinion], path: Path, store: CatalogStore) -> None:
+def _refuse_another_catalog(answers: Iterable[Answer | Opinion], path: Path, store: CatalogStore) -> None:
     identity = catalog_identity(store)
-    other = next((one for one in said if one.catalog and one.catalog != identity), None)
+    other = next((one for one in answers if one.catalog and one.catalog != identity), None)
     if other:
         raise UserError(
             f"{other.place} is about another catalog ({other.catalog:.20}) than {store.folder} ({identity}); "
@@ -243,7 +243,7 @@ def _latest(checked: Iterable[Checked]) -> list[Checked]:
 
 
 def _is_new(answer: Checked, last: Mapping[Key, tuple[int, int]], undone: set[int]) -> bool:
-    """Return whether somebody says something else than before; what was undone is not said again."""
+    """Return whether somebody says something else than before; what was undone is not repeated."""
     value, batch = last.get(answer.key, (None, 0))
     if answer.withdrawn and (value is None or batch in undone):
         return False

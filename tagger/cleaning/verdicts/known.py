@@ -26,24 +26,26 @@ class Known:
     taxonomy: Taxonomy
 
     @classmethod
-    def of(cls, said: Iterable[Answer | Opinion], folder: Path, store: CatalogStore, taxonomy: Taxonomy) -> "Known":
+    def of(cls, answers: Iterable[Answer | Opinion], folder: Path, store: CatalogStore, taxonomy: Taxonomy) -> "Known":
         """Look up what the rows of a file are about."""
         tasks = remembered(folder)
-        wanted = {tasks[one.task].photo_id if one.task in tasks else one.photo_id for one in said}
+        wanted = {tasks[one.task].photo_id if one.task in tasks else one.photo_id for one in answers}
         ids = store.table("photos", ["photo_id"])["photo_id"]
         rows = pc.indices_nonzero(pc.is_in(ids, pa.array(wanted, pa.string())))
         photos = dict(zip(ids.take(rows).to_pylist(), rows.to_pylist(), strict=True))
         return cls(tasks, photos, taxonomy)
 
-    def subject(self, said: Answer | Opinion) -> Subject | str:
+    def subject(self, answer: Answer | Opinion) -> Subject | str:
         """Return the photo and label that a row is about, or why it is about none."""
-        photo_id, label = said.photo_id, said.label
-        if said.task or not photo_id:
-            if said.task not in self.tasks:
-                return f"unknown task {said.task!r:.60}: it was not exported from here"
-            photo_id, label, *_ = self.tasks[said.task]
-            if said.label and said.label != label:
-                return f"task {said.task} asks about {label!r}, the row says {said.label!r:.60}: was a column moved?"
+        photo_id, label = answer.photo_id, answer.label
+        if answer.task or not photo_id:
+            if answer.task not in self.tasks:
+                return f"unknown task {answer.task!r:.60}: it was not exported from here"
+            photo_id, label, *_ = self.tasks[answer.task]
+            if answer.label and answer.label != label:
+                return (
+                    f"task {answer.task} asks about {label!r}, the row says {answer.label!r:.60}: was a column moved?"
+                )
         if label not in self.taxonomy.column:
             near = self.taxonomy.nearest(label)
             return f"unknown label {label!r:.60}{f', did you mean {near!r}' if near else ''}"

@@ -29,9 +29,9 @@ class CheckedOpinion:
 def new_opinions(
     opinions: Iterable[Opinion], known: Known, store: CatalogStore
 ) -> tuple[list[CheckedOpinion], list[Problem]]:
-    """Return what models had not said before, of each the last about a photo and label, and the rows that fit nothing.
+    """Return new predictions, of each model the last about a photo and label, and the rows that fit nothing.
 
-    What was undone is not said again.
+    What was undone is not repeated.
     """
     latest: dict[tuple[int, str, str], CheckedOpinion] = {}
     problems = []
@@ -67,7 +67,7 @@ def opinion_rows(opinions: Sequence[CheckedOpinion]) -> pa.Table:
 
 
 def _last_opinions(store: CatalogStore) -> dict[tuple[int, str, str], tuple[int, float | None]]:
-    said = store.table("annotations", ["photo", "label", "source", "value", "score", "origin"])
-    said = said.filter(pc.equal(said["origin"].cast(pa.string()), "model"))
-    columns = (said[name].to_pylist() for name in ("photo", "label", "source", "value", "score"))
+    annotations = store.table("annotations", ["photo", "label", "source", "value", "score", "origin"])
+    annotations = annotations.filter(pc.equal(annotations["origin"].cast(pa.string()), "model"))
+    columns = (annotations[name].to_pylist() for name in ("photo", "label", "source", "value", "score"))
     return {(photo, label, model): (value, score) for photo, label, model, value, score in zip(*columns, strict=True)}

@@ -1,4 +1,4 @@
-"""What people said, out of a catalog: who, of which photo and label, in which batch."""
+"""Annotations by people, out of a catalog: who, of which photo and label, in which batch."""
 
 import numpy as np
 import pyarrow as pa
@@ -16,34 +16,38 @@ def said_by_people(store: CatalogStore, *, undone: bool = False) -> pa.Table:
         store: The catalog.
         undone: Whether those of batches that were undone are among them.
     """
-    said = store.table("annotations", ["photo", "label", "value", "origin", "annotator", "batch"])
-    said = said.filter(pc.equal(said["origin"].cast(pa.string()), "human")).drop_columns(["origin"])
+    annotations = store.table("annotations", ["photo", "label", "value", "origin", "annotator", "batch"])
+    annotations = annotations.filter(pc.equal(annotations["origin"].cast(pa.string()), "human")).drop_columns(
+        ["origin"]
+    )
     if not undone:
         hidden = [batch.number for batch in store.manifest.batches if batch.undone]
-        said = said.filter(pc.invert(pc.is_in(said["batch"], pa.array(hidden, pa.int32()))))
+        annotations = annotations.filter(pc.invert(pc.is_in(annotations["batch"], pa.array(hidden, pa.int32()))))
     plain = {"label": pa.string(), "annotator": pa.string()}
-    return said.cast(pa.schema([pa.field(field.name, plain.get(field.name, field.type)) for field in said.schema]))
+    return annotations.cast(
+        pa.schema([pa.field(field.name, plain.get(field.name, field.type)) for field in annotations.schema])
+    )
 
 
-def last_words(said: pa.Table) -> dict[tuple[int, str, str], tuple[int, int]]:
+def last_words(annotations: pa.Table) -> dict[tuple[int, str, str], tuple[int, int]]:
     """Return the last value that every person gave a label of a photo, and its batch, by photo, label and annotator."""
-    columns = (said[name].to_pylist() for name in ("photo", "label", "annotator", "value", "batch"))
+    columns = (annotations[name].to_pylist() for name in ("photo", "label", "annotator", "value", "batch"))
     return {(photo, label, who): (value, batch) for photo, label, who, value, batch in zip(*columns, strict=True)}
 
 
-def decided(said: pa.Table, rows: np.ndarray, taxonomy: Taxonomy) -> csr_array:
+def decided(annotations: pa.Table, rows: np.ndarray, taxonomy: Taxonomy) -> csr_array:
     """Return which pairs people have decided, stored ones in int8 (photos, labels).
 
     A pair is open as long as as many say present as absent. One of which all who were asked cannot say is decided: to
     ask again would not help.
 
     Args:
-        said: What :func:`said_by_people` returns.
+        annotations: What :func:`said_by_people` returns.
         rows: Row in the catalog's tables of every photo.
-        taxonomy: The labels; what was said of others is left out.
+        taxonomy: The labels; annotations of others are left out.
     """
     votes: dict[tuple[int, int], list[int]] = {}
-    for (photo, label, _), (value, _) in last_words(said).items():
+    for (photo, label, _), (value, _) in last_words(annotations).items():
         if label in taxonomy.column:
             votes.setdefault((photo, taxonomy.column[label]), []).append(value)
     closed = [pair for pair, values in votes.items() if sum(values) or not any(values)]

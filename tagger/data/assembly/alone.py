@@ -27,8 +27,8 @@ def states_alone(name: str, source: Source, gathered: Gathered, taxonomy: Taxono
     """
     keys = gathered.photos["key"].combine_chunks()
     photo = places(gathered.annotations["key"].cast(pa.string()), keys)
-    said = facts(name, source, gathered, taxonomy, photo=photo, photos=np.arange(len(keys))).said
-    held = said.take(np.flatnonzero((said.origin == ORIGINS.index("source")) & (said.value != UNKNOWN)))
+    claims = facts(name, source, gathered, taxonomy, photo=photo, photos=np.arange(len(keys))).claims
+    held = claims.take(np.flatnonzero((claims.origin == ORIGINS.index("source")) & (claims.value != UNKNOWN)))
     states = csr_array((held.value, (held.photo, held.label)), shape=(len(keys), len(taxonomy)))
     states.sort_indices()
     return states

@@ -20,17 +20,17 @@ from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
 from tagger.data.catalog.view import VALIDATION_FOLD
 from tagger.data.copies import Copies, count_copies
-from tagger.data.mapping import ORIGINS, Said, last_of_each, subjects
+from tagger.data.mapping import ORIGINS, Claims, last_of_each, subjects
 from tagger.data.sources.source import Folds, Skipped, Source, SourceError
 from tagger.data.split import FREE
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
 
 SHRUNK = 0.1
-"""Share of what a source listed or said that may go without a warning."""
+"""Share of what a source listed or claimed that may go without a warning."""
 
 Names = dict[str, int]
-"""Names of a source, and how often they were said."""
+"""Names of a source, and how often they are listed."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class SourceReport:
         if self.gone > SHRUNK * self.listed_before:
             return f"{self.gone:,} of {self.listed_before:,} photos that it listed are listed no more"
         if self.withdrawn > SHRUNK * self.said_before:
-            return f"{self.withdrawn:,} of {self.said_before:,} things that it said are said no more"
+            return f"{self.withdrawn:,} of {self.said_before:,} of its claims are made no more"
         return None
 
 
@@ -124,8 +124,8 @@ def assemble(
         inspect: Looks at photos: ``(root, paths) -> inspection.SCHEMA``.
         split: ``folds``, or ``official``: then photos of a published test set go into the test fold.
         complete: Whether parents and implied labels of what is present count as present when folds are dealt.
-        withdraw: Whether what a source said before and does not say now holds no more, and a photo that it does not
-            list now is gone from it. Not where it only ever says what is new.
+        withdraw: Whether what a source claimed before and does not claim now holds no more, and a photo that it does
+            not list now is gone from it. Not where it only ever says what is new.
 
     Raises:
         SourceError: If a source cannot be read at all, or names folds that there are not.
@@ -137,13 +137,15 @@ def assemble(
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
     told = {name: _told(name, source, gathered, found, taxonomy) for name, source in sources.items()}
-    said = {name: facts_.said for name, facts_ in told.items()}
+    claims = {name: facts_.claims for name, facts_ in told.items()}
     before = visible(store)
-    # What was taken back is not said again: it would undo the undoing.
+    # What was taken back is not claimed again: it would undo the undoing.
     ever = store.table("annotations") if len(before) < store.manifest.rows["annotations"] else before
     earlier = {name: _last_said(of_source(ever, name), taxonomy) for name in sources}
-    fresh = {name: _unsaid(earlier[name], said[name], taxonomy) for name in sources}
-    taken_back = {name: _no_longer_said(earlier[name], said[name] if withdraw else None, taxonomy) for name in sources}
+    fresh = {name: _unsaid(earlier[name], claims[name], taxonomy) for name in sources}
+    taken_back = {
+        name: _no_longer_said(earlier[name], claims[name] if withdraw else None, taxonomy) for name in sources
+    }
     annotations = {name: _rows(name, fresh[name].followed_by(taken_back[name]), taxonomy) for name in sources}
     verdicts = _renewed_verdicts(before, found.renewed)
     were_listed = {name: of_source(listed(store, undone=True), name) for name in sources}
@@ -206,7 +208,7 @@ def _told(name: str, source: Source, gathered: Mapping[str, Gathered], found: Re
 
 
 def _renewed_verdicts(annotations: pa.Table, renewed: np.ndarray) -> pa.Table:
-    """Return what people said of photos, as said of what their files have become."""
+    """Return people's annotations of photos, as those of what their files have become."""
     human = annotations.filter(pc.equal(annotations["origin"].cast(pa.string()), "human"))
     old, new = renewed[np.argsort(renewed[:, 0], kind="stable")].T
     photo = human["photo"].to_numpy()
@@ -216,36 +218,36 @@ def _renewed_verdicts(annotations: pa.Table, renewed: np.ndarray) -> pa.Table:
     return kept.set_column(place, kept.schema.field(place), pa.chunked_array([pa.array(moved, pa.int32())]))
 
 
-def _last_said(own: pa.Table, taxonomy: Taxonomy) -> Said:
-    """Return what a source said before, in ``own``: of statements about the same the last; sorted by subject."""
+def _last_said(own: pa.Table, taxonomy: Taxonomy) -> Claims:
+    """Return the earlier claims of a source, in ``own``: of claims about the same the last; sorted by subject."""
     ids, label = codes(own["label"])
     origins, origin = codes(own["origin"])
     column = np.array([*(taxonomy.column.get(str(id_), -1) for id_ in ids), -1], dtype=np.int32)[label]
     place = np.array([*(ORIGINS.index(str(word)) for word in origins), 0], dtype=np.int8)[origin]
     score = own["score"].to_numpy().astype(np.float32)
-    before = Said(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, score)
+    before = Claims(own["photo"].to_numpy(), column, own["value"].to_numpy(), place, score)
     before = before.take(np.flatnonzero(column >= 0))
     subject = subjects(before, labels=len(taxonomy))
     order = np.argsort(subject, kind="stable")
     return before.take(order[last_of_each(subject[order])])
 
 
-def _unsaid(before: Said, said: Said, taxonomy: Taxonomy) -> Said:
-    """Return the statements that differ from what was said before about the same."""
+def _unsaid(before: Claims, claims: Claims, taxonomy: Taxonomy) -> Claims:
+    """Return the claims that differ from the earlier ones about the same."""
     if not len(before):
-        return said
-    then, now = subjects(before, labels=len(taxonomy)), subjects(said, labels=len(taxonomy))
+        return claims
+    then, now = subjects(before, labels=len(taxonomy)), subjects(claims, labels=len(taxonomy))
     last = np.minimum(np.searchsorted(then, now), len(then) - 1)
-    scored_alike = (before.score[last] == said.score) | (np.isnan(before.score[last]) & np.isnan(said.score))
-    same = (then[last] == now) & (before.value[last] == said.value) & scored_alike
-    return said.take(np.flatnonzero(~same))
+    scored_alike = (before.score[last] == claims.score) | (np.isnan(before.score[last]) & np.isnan(claims.score))
+    same = (then[last] == now) & (before.value[last] == claims.value) & scored_alike
+    return claims.take(np.flatnonzero(~same))
 
 
-def _no_longer_said(before: Said, said: Said | None, taxonomy: Taxonomy) -> Said:
-    """Return statements that take back what was said before and is not said now; none if nothing is taken back."""
-    if said is None:
+def _no_longer_said(before: Claims, claims: Claims | None, taxonomy: Taxonomy) -> Claims:
+    """Return claims that take back earlier ones which are made no more; none if nothing is taken back."""
+    if claims is None:
         return before.take(np.zeros(0, dtype=np.int64))
-    then, now = subjects(before, labels=len(taxonomy)), subjects(said, labels=len(taxonomy))
+    then, now = subjects(before, labels=len(taxonomy)), subjects(claims, labels=len(taxonomy))
     missing = before.take(np.flatnonzero((before.value != UNKNOWN) & ~np.isin(then, now)))
     return replace(missing, value=np.full_like(missing.value, UNKNOWN), score=np.full_like(missing.score, np.nan))
 
@@ -260,7 +262,7 @@ def _lost(were_listed: pa.Table, gathered: Gathered, rows: np.ndarray) -> pa.Arr
     return keys.filter(pc.invert(pc.is_in(keys, there.combine_chunks())))
 
 
-def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
+def _rows(name: str, claims: Claims, taxonomy: Taxonomy) -> pa.Table:
     """Return statements as rows of the table ``annotations``, without their batch."""
 
     def words(code: np.ndarray, meaning: tuple[str, ...]) -> pa.DictionaryArray:
@@ -268,15 +270,15 @@ def _rows(name: str, said: Said, taxonomy: Taxonomy) -> pa.Table:
             pa.array(code.astype(np.int32, copy=False)), pa.array(meaning, pa.string())
         )
 
-    count = len(said)
+    count = len(claims)
     return pa.table(
         {
-            "photo": pa.array(said.photo, pa.int32()),
-            "label": words(said.label, taxonomy.ids),
-            "value": pa.array(said.value, pa.int8()),
-            "origin": words(said.origin, ORIGINS),
+            "photo": pa.array(claims.photo, pa.int32()),
+            "label": words(claims.label, taxonomy.ids),
+            "value": pa.array(claims.value, pa.int8()),
+            "origin": words(claims.origin, ORIGINS),
             "source": words(np.zeros(count, dtype=np.int32), (name,)),
-            "score": pa.array(said.score, pa.float32(), mask=np.isnan(said.score)),
+            "score": pa.array(claims.score, pa.float32(), mask=np.isnan(claims.score)),
             "annotator": pa.nulls(count, TABLES["annotations"].field("annotator").type),
             "batch": pa.nulls(count, pa.int32()),
         },
@@ -320,9 +322,9 @@ def _copies(old: pa.Table, new: pa.Table) -> Copies:
 def _report(
     name: str, gathered: Gathered, found: Recognised, told: Facts, *, added: int, vocabulary: str
 ) -> SourceReport:
-    said = told.said
-    facts = said.origin == ORIGINS.index("source")
-    kinds = Counter({kind: int((facts & (said.value == value)).sum()) for kind, value in _VALUES.items()})
+    claims = told.claims
+    facts = claims.origin == ORIGINS.index("source")
+    kinds = Counter({kind: int((facts & (claims.value == value)).sum()) for kind, value in _VALUES.items()})
     kinds["opinion"] = int((~facts).sum())
     return SourceReport(
         vocabulary=vocabulary,

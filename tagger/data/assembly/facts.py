@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tagger.data.assembly.gather import Gathered
-from tagger.data.mapping import Heard, Said, absences, heard, to_labels, unclaimed_photos
+from tagger.data.mapping import Claims, Heard, absences, heard, to_labels, unclaimed_photos
 from tagger.data.sources.source import NAMELESS, Source, SourceError
 from tagger.data.taxonomy import Names, Taxonomy
 
@@ -17,7 +17,7 @@ SHOWN = 20
 class Facts:
     """What one source says of the labels of its photos."""
 
-    said: Said
+    claims: Claims
     heard: Heard
     left_open: int
     """Photos of which it says something that no label claims: what it does not list there is unknown."""
@@ -43,18 +43,18 @@ def facts(
     """
     names, vocabulary, annotations = Names(taxonomy, source.vocabulary), source.vocabulary, gathered.annotations
     found = heard(annotations, names)
-    _refuse(name, source, gathered, names, taxonomy, said=found)
-    said = to_labels(photo, annotations, taxonomy, vocabulary=vocabulary, skipped=gathered.skipped)
+    _refuse(name, source, gathered, names, taxonomy, heard=found)
+    claims = to_labels(photo, annotations, taxonomy, vocabulary=vocabulary, skipped=gathered.skipped)
     if not source.exhaustive:
-        return Facts(said, found, 0, ())
+        return Facts(claims, found, 0, ())
     unclear = np.intersect1d(photos, unclaimed_photos(photo, annotations, names))
     declared = _declared(gathered, names, taxonomy, vocabulary)
     columns = taxonomy.looked_for(vocabulary, declared)
     clear = np.setdiff1d(photos, unclear)
-    unsaid = absences(said, clear, taxonomy, looked_for=columns)
+    unsaid = absences(claims, clear, taxonomy, looked_for=columns)
     times = np.bincount(unsaid.label, minlength=len(taxonomy))
     nowhere = () if declared is not None else np.flatnonzero((times == len(clear)) & (times > 0)).tolist()
-    return Facts(said.followed_by(unsaid), found, len(unclear), tuple(taxonomy.ids[column] for column in nowhere))
+    return Facts(claims.followed_by(unsaid), found, len(unclear), tuple(taxonomy.ids[column] for column in nowhere))
 
 
 def _declared(gathered: Gathered, names: Names, taxonomy: Taxonomy, vocabulary: str) -> list[str] | None:
@@ -68,13 +68,13 @@ def _declared(gathered: Gathered, names: Names, taxonomy: Taxonomy, vocabulary: 
     return [known for name in declared if (known := names.known(name)) is not None]
 
 
-def _refuse(name: str, source: Source, gathered: Gathered, names: Names, taxonomy: Taxonomy, *, said: Heard) -> None:
+def _refuse(name: str, source: Source, gathered: Gathered, names: Names, taxonomy: Taxonomy, *, heard: Heard) -> None:
     """Refuse names that can only be mistakes, all of them at once."""
     every = sorted({*gathered.first, *(gathered.declared or ())} - {NAMELESS})
     strange = [one for one in every if names.known(one) is None]
     if not strange or (source.vocabulary and len(strange) < len(every)):
         return
-    strange.sort(key=lambda one: -said.unclaimed.get(one, 0))
+    strange.sort(key=lambda one: -heard.unclaimed.get(one, 0))
     lines = [_unknown(one, gathered, names, taxonomy) for one in strange[:SHOWN]]
     more = f"\n  and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
     if not source.vocabulary:

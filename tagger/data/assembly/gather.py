@@ -25,7 +25,7 @@ class Gathered:
     declared: frozenset[str] | None = None
     """Names that it declares to have looked for; None: it declares none."""
     first: dict[str, str] = field(default_factory=dict)
-    """Where each name is said first: file and line, or the photo."""
+    """Where each name stands first: file and line, or the photo."""
 
 
 def gather(source: Source) -> Gathered:
@@ -66,7 +66,7 @@ def _narrow(annotations: pa.Table) -> pa.Table:
 
 
 def _note_first(chunk: Chunk, names: pa.ChunkedArray, first: dict[str, str]) -> None:
-    """Remember where names are said that were not said before."""
+    """Remember where names stand that did not before."""
     words, code = codes(names)
     new = [place for place, word in enumerate(words) if word not in first]
     if not new:

@@ -22,19 +22,21 @@ def assembly_tables(assembly: Assembly, taxonomy: Taxonomy, *, written: bool) ->
         for name, report in assembly.reports.items()
         for word, count, advice in _unmapped(report, taxonomy)
     ]
-    tables += _listed("Names that no label claims", ("source", "name", "said", "perhaps"), names)
+    tables += _listed("Names that no label claims", ("source", "name", "times", "perhaps"), names)
     spelled = [
-        (name, said, f"{count:,}")
+        (name, spelling, f"{count:,}")
         for name, report in assembly.reports.items()
-        for said, count in sorted(report.spelled.items(), key=lambda item: -item[1])
+        for spelling, count in sorted(report.spelled.items(), key=lambda item: -item[1])
     ]
-    tables += _listed("Names read in another spelling", ("source", "name", "said"), spelled)
+    tables += _listed("Names read in another spelling", ("source", "name", "times"), spelled)
     left_out = [
         (name, f"{len(report.left_out):,}", f"{sum(report.left_out.values()):,}", ", ".join(list(report.left_out)[:4]))
         for name, report in assembly.reports.items()
         if report.left_out
     ]
-    tables += _listed("Names that the taxonomy leaves out on purpose", ("source", "names", "said", "such as"), left_out)
+    tables += _listed(
+        "Names that the taxonomy leaves out on purpose", ("source", "names", "times", "such as"), left_out
+    )
     tables += _listed(
         "Files that were changed: they are other photos now", ("photo",), [(name,) for name in assembly.changed]
     )
@@ -45,12 +47,12 @@ def assembly_tables(assembly: Assembly, taxonomy: Taxonomy, *, written: bool) ->
     tables += _listed(
         "Contradictions, unknown until a person decides", ("photo", "label", "present", "absent"), disputed
     )
-    tables += [Text(assembly.copies.said())] if assembly.copies.groups else []
+    tables += [Text(assembly.copies.sentence())] if assembly.copies.groups else []
     return [*tables, *(Text(line, style="yellow") for line in _remarks(assembly))]
 
 
 def _unmapped(report: SourceReport, taxonomy: Taxonomy) -> list[tuple[str, int, str]]:
-    """Return the names that no label claims, most said first, and what the first of them may be."""
+    """Return the names that no label claims, the most frequent first, and what the first of them may be."""
     names = Names(taxonomy, report.vocabulary)
     most = sorted(report.unmapped.items(), key=lambda item: -item[1])
     return [(word, count, names.advice(word) if place < FEW else "") for place, (word, count) in enumerate(most)]
@@ -84,8 +86,8 @@ def _sources(assembly: Assembly, *, written: bool) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for name, report in assembly.reports.items():
         dropped = [*report.unmapped.values(), *report.left_out.values(), report.skipped.counts.total()]
-        said = [report.statements[kind] for kind in ("present", "absent", "opinion")]
-        numbers = (report.photos, report.new, report.gone, *said, report.added, report.withdrawn, sum(dropped))
+        counts = [report.statements[kind] for kind in ("present", "absent", "opinion")]
+        numbers = (report.photos, report.new, report.gone, *counts, report.added, report.withdrawn, sum(dropped))
         table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
 

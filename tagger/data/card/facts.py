@@ -81,7 +81,7 @@ class Facts:
     counts: Counts
     """Of one set: all photos."""
     by_source: Counts
-    """In the order of ``sources``. A photo of several sources is counted for each of them, whoever said what."""
+    """In the order of ``sources``. A photo of several sources is counted for each of them, whoever annotated it."""
     train: np.ndarray
     """Photos of the training folds that carry each label, int64 (labels,)."""
     tiers: Tiers
@@ -235,7 +235,7 @@ def _sources(store: CatalogStore, names: list[str], assembly: Assembly) -> list[
 
 
 def _names(assembly: Assembly, taxonomy: Taxonomy, vocabularies: dict[str, str]) -> tuple[list[Name], list[Name]]:
-    """Return the names that mean no label: those nobody thought of, and those left out on purpose; most said first."""
+    """Return the names that mean no label: unclaimed ones, and those left out on purpose; the most frequent first."""
     forgotten = _most_said({name: report.unmapped for name, report in assembly.reports.items()})
     on_purpose = _most_said({name: report.left_out for name, report in assembly.reports.items()})
     unmapped = [
@@ -254,8 +254,8 @@ def _names(assembly: Assembly, taxonomy: Taxonomy, vocabularies: dict[str, str])
     return unmapped, left_out
 
 
-def _most_said(said: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
-    rows = [(source, name, count) for source, names in said.items() for name, count in names.items()]
+def _most_said(counts: dict[str, dict[str, int]]) -> list[tuple[str, str, int]]:
+    rows = [(source, name, count) for source, names in counts.items() for name, count in names.items()]
     return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
 
 

@@ -20,7 +20,7 @@ class Lifts:
     """The lift of every pair of labels."""
 
     lift: np.ndarray
-    """float64 (labels, labels), symmetric; NaN where nothing can be said."""
+    """float64 (labels, labels), symmetric; NaN where nothing is known."""
     together: np.ndarray
     """Photos on which both are present, int64 (labels, labels); on the diagonal those of the label."""
 

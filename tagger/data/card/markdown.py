@@ -99,13 +99,13 @@ def summary(facts: Facts) -> str:
 
 def sources(facts: Facts) -> str:
     """Return what each source says and, if it was read now, what came of it."""
-    said = table(
+    statements = table(
         [
             "source",
             "photos",
             "present",
             "absent",
-            "said unknown",
+            "unknown",
             "opinions",
             "looked for all",
             "silence weighs",
@@ -151,7 +151,7 @@ def sources(facts: Facts) -> str:
             for batch in reversed(facts.batches)
         ],
     )
-    return "\n\n".join([said, read, batches] if reports else [said, batches])
+    return "\n\n".join([statements, read, batches] if reports else [statements, batches])
 
 
 def tail(facts: Facts) -> str:
@@ -230,10 +230,10 @@ def names(facts: Facts, *, most: int) -> str:
     parts = ["Every name that was read has a label or is left out on purpose."]
     if facts.unmapped:
         rows = [[cut(name.name), name.count, plain(name.source), plain(name.note)] for name in facts.unmapped[:most]]
-        parts = [table(["no label claims", "said", "source", "looks like"], rows) + _more(len(facts.unmapped), most)]
+        parts = [table(["no label claims", "times", "source", "looks like"], rows) + _more(len(facts.unmapped), most)]
     if facts.left_out:
         rows = [[cut(name.name), name.count, plain(name.source), plain(name.note)] for name in facts.left_out[:most]]
-        parts += [table(["left out on purpose", "said", "source", "reason"], rows) + _more(len(facts.left_out), most)]
+        parts += [table(["left out on purpose", "times", "source", "reason"], rows) + _more(len(facts.left_out), most)]
     return "\n\n".join(parts)
 
 

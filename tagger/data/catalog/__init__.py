@@ -1,4 +1,4 @@
-"""The catalog: every fact about every photo, and who said so.
+"""The catalog: every fact about every photo, and who says so.
 
 ``store`` keeps it on disk and only ever adds to it, ``standing`` decides which of several statements holds, ``view`` is
 what training sees.

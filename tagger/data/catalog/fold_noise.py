@@ -25,7 +25,7 @@ MEASURE = "python -m tagger.clean step=queue kinds=[] sample=400 overlap=1 and t
 
 @dataclass(frozen=True)
 class Part:
-    """The labels said to be on the test photos, or all the others."""
+    """The labels annotated as present on the test photos, or all the others."""
 
     size: int
     """Pairs of photo and label."""
@@ -34,7 +34,7 @@ class Part:
     looked_at: int
     """Pairs that were drawn at random and decided."""
     wrong: int
-    """Of those that were drawn, pairs that were not as the data set said."""
+    """Of those that were drawn, pairs that were not as annotated."""
     share: float | None
     """Of wrong ones among all pairs of the part, as they are now; None if nobody looked at any."""
     high: float
@@ -49,7 +49,7 @@ class FoldNoise:
     high: float
     present: Part
     absent: Part
-    """Labels that count as absent, said or not."""
+    """Labels that count as absent, annotated or not."""
     unsure: int
     """Pairs that were drawn and that nobody could decide, or people disagree about; they are not looked at."""
     when: str
@@ -60,7 +60,7 @@ class FoldNoise:
         """Whether both parts are surely under the limit.
 
         The share of all pairs would not do: nearly all of them are absent labels, and would hide that half of the
-        labels said to be on the photos are wrong.
+        labels annotated as present are wrong.
         """
         return max(self.present.high, self.absent.high) < LIMIT
 

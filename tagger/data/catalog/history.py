@@ -1,4 +1,4 @@
-"""Everything that was ever said about one photo, and by whom."""
+"""Every annotation of one photo, and by whom."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,12 +18,12 @@ WORDS = {PRESENT: "present", ABSENT: "absent", UNKNOWN: "unknown"}
 
 
 def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list[RenderableType]:
-    """Return where a photo was seen, what was said about it, the oldest first, and what of it holds.
+    """Return where a photo was seen, its annotations, the oldest first, and which of them hold.
 
     Args:
         store: The catalog.
         wanted: The photo's id or 8 digits or more of its beginning, its path, its file name, or what a source calls it.
-        taxonomy: The labels; what was said of others is shown, and does not hold.
+        taxonomy: The labels; annotations of others are shown, and do not hold.
 
     Raises:
         CatalogError: If there is no such photo, or several.
@@ -40,12 +40,12 @@ def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list
     for sighting in sightings.select(["source", "key", "path"]).to_pylist():
         is_listed = "yes" if sighting in still else "no more"
         seen.add_row(*(Text(str(cell or "–")) for cell in (*sighting.values(), is_listed)))
-    said = Table(title="What was said, the oldest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    statements = Table(title="Annotations, the oldest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("label", "value", "origin", "who", "score", "batch"):
-        said.add_column(column, overflow="fold")
+        statements.add_column(column, overflow="fold")
     for annotation in annotations.to_pylist():
         batch = batches[annotation["batch"]]
-        said.add_row(
+        statements.add_row(
             annotation["label"],
             WORDS[annotation["value"]],
             annotation["origin"],
@@ -55,11 +55,16 @@ def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list
         )
     size = f"{photo['width']}×{photo['height']} pixels, " if photo["width"] else ""
     group = "alone in its group" if photo["group"] == row else f"in the group of photo {photo['group']}"
-    return [seen, Text(f"row {row}, {size}fold {photo['fold']}, {group}"), said, Text(_holding(store, row, taxonomy))]
+    return [
+        seen,
+        Text(f"row {row}, {size}fold {photo['fold']}, {group}"),
+        statements,
+        Text(_holding(store, row, taxonomy)),
+    ]
 
 
 def _holding(store: CatalogStore, row: int, taxonomy: Taxonomy) -> str:
-    """Return what holds of all that was said about a photo; what is in neither list is unknown."""
+    """Return what holds of all annotations of a photo; what is in neither list is unknown."""
     of_photo = visible(store).filter(pc.field("photo") == row)
     holding, _ = current(statements(of_photo, taxonomy)[0])
     names = {

@@ -1,4 +1,4 @@
-"""From the catalog's tables to arrays: what was said, by whom, in the columns of a label system."""
+"""From the catalog's tables to arrays: annotations, by whom, in the columns of a label system."""
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +53,7 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
     annotators, annotator = codes(annotations["annotator"])
     # Annotators are speakers of their own, whatever file brought their verdicts.
     speaker = np.where(annotator >= 0, len(sources) + annotator, source) if annotators else source
-    said = Statements(
+    claims = Statements(
         annotations["photo"].to_numpy(),
         column,
         annotations["value"].to_numpy(),
@@ -61,7 +61,7 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
         speaker,
     )
     names = [str(name) for name in [*sources, *annotators]]
-    return (said if (column >= 0).all() else said.take(np.flatnonzero(column >= 0))), names
+    return (claims if (column >= 0).all() else claims.take(np.flatnonzero(column >= 0))), names
 
 
 def _translated(code: np.ndarray, meaning: list[int], kind: type[np.integer]) -> np.ndarray:

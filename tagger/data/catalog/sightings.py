@@ -1,7 +1,7 @@
 """Where photos are seen: which of them only a search has, and what an unknown label of each weighs.
 
 A source that lists a photo no more gets a row without a photo; of one source and key the last row holds. Such rows come
-with the batch that withdraws what the source said, and are out of sight when it is undone.
+with the batch that withdraws what the source claimed, and are out of sight when it is undone.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 A human verdict outranks what a source says, and that outranks what follows by a rule. The opinion of a model or of
 another product is no fact: it is kept, and it never counts. Of one speaker the last word holds. Where sources of equal
 standing contradict each other nobody knows, so the label is unknown until a person decides. Where people contradict
-each other the majority holds; of a tie nobody knows. Who cannot say, or takes a word back, has said nothing.
+each other the majority holds; of a tie nobody knows. Who cannot say, or takes a word back, counts for nothing.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Statements:
         return Statements(*(column[rows] for column in vars(self).values()))
 
 
-def current(said: Statements) -> tuple[Statements, Statements]:
+def current(claims: Statements) -> tuple[Statements, Statements]:
     """Return the statements that hold, one per photo and label, and the contradictions, sorted by photo and label.
 
     Of a contradiction every side is returned; what it is about is unknown and in none of the statements that hold.
@@ -56,7 +56,7 @@ def current(said: Statements) -> tuple[Statements, Statements]:
         >>> holding.photo.tolist(), holding.value.tolist(), contradictions.photo.tolist()
         ([7], [-1], [8, 8])
     """
-    facts = said if (said.standing > 0).all() else said.take(np.flatnonzero(said.standing > 0))
+    facts = claims if (claims.standing > 0).all() else claims.take(np.flatnonzero(claims.standing > 0))
     if not len(facts):
         return facts, facts
     ranks, speakers = int(facts.standing.max()) + 1, int(facts.speaker.max()) + 1
@@ -77,7 +77,7 @@ def current(said: Statements) -> tuple[Statements, Statements]:
         facts, word = facts.take(last_word), word[last_word]
     if not facts.value.all():
         # Who takes a word back or cannot say leaves it to those below: of a label that a source says is there and a
-        # person cannot see, nobody has said that it is not.
+        # person cannot see, nobody has claimed that it is not.
         known = np.flatnonzero(facts.value)
         facts, word = facts.take(known), word[known]
     subject = np.floor_divide(word, ranks * speakers, out=word)
@@ -112,8 +112,8 @@ def states(holding: Statements, *, photos: int, labels: int, follows: np.ndarray
         photos: Number of photos.
         labels: Number of labels.
         follows: Boolean (labels, labels), row i the labels that are true whenever label i is, or None. Then parents and
-            implied labels of what is present are present where nobody said anything, and labels from which something
-            absent follows are absent.
+            implied labels of what is present are present where nobody annotated anything, and labels from which
+            something absent follows are absent.
 
     Example:
         >>> dog = Statements(*(np.array([value]) for value in (0, 0, 1, 2, 0)))
@@ -123,34 +123,34 @@ def states(holding: Statements, *, photos: int, labels: int, follows: np.ndarray
     """
     # Four bytes for a column and not eight: the states stay in memory, in every process.
     place = (holding.photo.astype(np.int32), holding.label.astype(np.int32))
-    said = csr_array((holding.value.astype(np.int8), place), shape=(photos, labels))
-    said.sort_indices()
-    return said if follows is None else completed(said, follows)
+    annotated = csr_array((holding.value.astype(np.int8), place), shape=(photos, labels))
+    annotated.sort_indices()
+    return annotated if follows is None else completed(annotated, follows)
 
 
-def completed(said: csr_array, follows: np.ndarray) -> csr_array:
-    """Return the states with what follows from them; what was said stays as it was said.
+def completed(annotated: csr_array, follows: np.ndarray) -> csr_array:
+    """Return the states with what follows from them; what was annotated stays as it is.
 
-    A label that follows both ways (its child is present, its parent absent) is a contradiction in what was said, and
+    A label that follows both ways (its child is present, its parent absent) is a contradiction in the annotations, and
     stays unknown.
 
     Args:
-        said: int8 (photos, labels).
+        annotated: int8 (photos, labels).
         follows: Boolean (labels, labels), as in :func:`states`.
     """
     ones = csr_array(follows.astype(np.int32))
     # Some photos at a time: what lies between is many times as large as the result.
-    parts = [_completed(said[start : start + BLOCK], ones) for start in range(0, said.shape[0], BLOCK)]
-    return csr_array(vstack(parts, format="csr")) if parts else said
+    parts = [_completed(annotated[start : start + BLOCK], ones) for start in range(0, annotated.shape[0], BLOCK)]
+    return csr_array(vstack(parts, format="csr")) if parts else annotated
 
 
-def _completed(said: csr_array, follows: csr_array) -> csr_array:
-    up = csr_array((said == PRESENT).astype(np.int32)) @ follows
-    down = csr_array((said == ABSENT).astype(np.int32)) @ csr_array(follows.T)
+def _completed(annotated: csr_array, follows: csr_array) -> csr_array:
+    up = csr_array((annotated == PRESENT).astype(np.int32)) @ follows
+    down = csr_array((annotated == ABSENT).astype(np.int32)) @ csr_array(follows.T)
     derived = up.sign() - down.sign()
     derived.eliminate_zeros()
-    # Twice what was said outweighs what follows; the sign of the sum is the state.
-    result = csr_array((2 * said.astype(np.int32) + derived).sign().astype(np.int8))
+    # Twice what was annotated outweighs what follows; the sign of the sum is the state.
+    result = csr_array((2 * annotated.astype(np.int32) + derived).sign().astype(np.int8))
     result.eliminate_zeros()
     result.sort_indices()
     return result

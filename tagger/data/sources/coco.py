@@ -49,7 +49,7 @@ class Coco:
 
         The key of a photo is its ``id``. Annotations of an image or a category that the file does not list, or without
         one, are counted as left out; on their photos what is not listed stays unknown. Counted are also photos whose
-        ``file_name`` leaves the folder, with all that is said of them, photos of one file, and annotations of one id.
+        ``file_name`` leaves the folder, with all their annotations, photos of one file, and annotations of one id.
 
         Raises:
             SourceError: If the file is missing, not JSON, or not like this; or if two images or categories share an
@@ -59,19 +59,21 @@ class Coco:
         content = _read(file)
         images = _table(content, "images", {"id": pa.int64(), "file_name": pa.string()}, file)
         categories = _table(content, "categories", {"id": pa.int64(), "name": pa.string()}, file)
-        said = _said(content, skipped, file)
+        annotations = _said(content, skipped, file)
         del content
         if not len(images):
             raise SourceError(f"{file} lists no photos: its 'images' are empty")
         _refuse_repeats(images, "file_name", "images", file)
         _refuse_repeats(categories, "name", "categories", file)
-        said = _of_known(said, "image_id", images["id"], skipped, file)
+        annotations = _of_known(annotations, "image_id", images["id"], skipped, file)
         _count_repeats(images, "file_name", "file of several photos", skipped, file)
-        unreadable = said.filter(pc.invert(pc.is_in(said["category_id"], categories["id"].combine_chunks())))
-        said = _of_known(said, "category_id", categories["id"], skipped, file)
+        unreadable = annotations.filter(
+            pc.invert(pc.is_in(annotations["category_id"], categories["id"].combine_chunks()))
+        )
+        annotations = _of_known(annotations, "category_id", categories["id"], skipped, file)
         kept = staying(images, "file_name", skipped, file)
         declared = tuple(categories["name"].unique().to_pylist())
-        table = pa.concat_tables([_annotations(said, kept, categories), _nameless(unreadable, kept)])
+        table = pa.concat_tables([_annotations(annotations, kept, categories), _nameless(unreadable, kept)])
         yield Chunk(self._photos(kept), table, str(file), declared)
 
     def _photos(self, images: pa.Table) -> pa.Table:
@@ -147,7 +149,7 @@ def _said(content: dict[str, Any], skipped: Skipped, file: Path) -> pa.Table:
     """Return the columns image_id and category_id of the annotations; a category that cannot be read is null."""
     columns = {"image_id": pa.int64(), "category_id": pa.int64()}
     try:
-        said = _table(content, "annotations", columns, file)
+        annotations = _table(content, "annotations", columns, file)
     except SourceError:
         entries = content.get("annotations")
         fine = [[_fits(entry, name, kind) for name, kind in columns.items()] for entry in entries or []]
@@ -159,12 +161,14 @@ def _said(content: dict[str, Any], skipped: Skipped, file: Path) -> pa.Table:
             (entry, has_category) for entry, (has_image, has_category) in zip(entries, fine, strict=True) if has_image
         ]
         rows = [(entry["image_id"], entry["category_id"] if has_category else None) for entry, has_category in good]
-        said = pa.table([pa.array(column, pa.int64()) for column in zip(*rows, strict=True)], names=list(columns))
+        annotations = pa.table(
+            [pa.array(column, pa.int64()) for column in zip(*rows, strict=True)], names=list(columns)
+        )
     ids = [entry.get("id") for entry in content["annotations"] if isinstance(entry, dict)]
     # As texts: a number of JSON may have more digits than those of a table.
     texts = pa.array([str(one) for one in ids if isinstance(one, int)], pa.string())
     _count_repeats(pa.table({"id": texts}), "id", "annotation listed again", skipped, file)
-    return said
+    return annotations
 
 
 def _count_repeats(table: pa.Table, column: str, reason: str, skipped: Skipped, file: Path) -> None:
@@ -176,25 +180,25 @@ def _count_repeats(table: pa.Table, column: str, reason: str, skipped: Skipped, 
         skipped.add(reason, f"{file}: {value}", times=count - 1)
 
 
-def _of_known(said: pa.Table, column: str, listed: pa.ChunkedArray, skipped: Skipped, file: Path) -> pa.Table:
-    known = pc.fill_null(pc.is_in(said[column], listed.combine_chunks()), False)
-    for number in said[column].filter(pc.invert(known)).to_pylist():
+def _of_known(annotations: pa.Table, column: str, listed: pa.ChunkedArray, skipped: Skipped, file: Path) -> pa.Table:
+    known = pc.fill_null(pc.is_in(annotations[column], listed.combine_chunks()), False)
+    for number in annotations[column].filter(pc.invert(known)).to_pylist():
         skipped.add(f"annotation of an unknown {column}", f"{file}: {column} {number}")
-    return said.filter(known)
+    return annotations.filter(known)
 
 
-def _nameless(said: pa.Table, images: pa.Table) -> pa.Table:
+def _nameless(annotations: pa.Table, images: pa.Table) -> pa.Table:
     """Return a row for every photo that shows something that cannot be read."""
-    keys = said["image_id"].unique()
+    keys = annotations["image_id"].unique()
     return annotation_table(keys.filter(pc.is_in(keys, images["id"].combine_chunks())), NAMELESS, value=UNKNOWN)
 
 
-def _annotations(said: pa.Table, images: pa.Table, categories: pa.Table) -> pa.Table:
+def _annotations(annotations: pa.Table, images: pa.Table, categories: pa.Table) -> pa.Table:
     """Return a row per photo and name, in the order of the photos; two categories of one name are one."""
-    rows = pc.index_in(said["image_id"], images["id"].combine_chunks())
-    said, rows = said.filter(rows.is_valid()), rows.drop_null().to_numpy().astype(np.int64)
+    rows = pc.index_in(annotations["image_id"], images["id"].combine_chunks())
+    annotations, rows = annotations.filter(rows.is_valid()), rows.drop_null().to_numpy().astype(np.int64)
     names = categories["name"].combine_chunks().dictionary_encode()
-    of_category = pc.index_in(said["category_id"], categories["id"].combine_chunks())
+    of_category = pc.index_in(annotations["category_id"], categories["id"].combine_chunks())
     columns = names.indices.take(of_category.combine_chunks()).to_numpy()
     rows, columns = np.divmod(np.unique(rows * max(1, len(names.dictionary)) + columns), max(1, len(names.dictionary)))
     keys = images["id"].combine_chunks().take(pa.array(rows))

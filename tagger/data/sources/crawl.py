@@ -66,8 +66,8 @@ class Crawl:
         file = root / self.manifest
         rows = staying(_entries(file, self.encoding, skipped), "file", skipped, file)
         photos = rows["file"].unique()
-        said = annotation_table(rows["file"], rows["keyword"], origin="product", line=rows["line"])
-        yield Chunk(photo_table(photos, photos), said, str(file))
+        annotations = annotation_table(rows["file"], rows["keyword"], origin="product", line=rows["line"])
+        yield Chunk(photo_table(photos, photos), annotations, str(file))
 
 
 def _entries(file: Path, encoding: str | None, skipped: Skipped) -> pa.Table:

@@ -485,15 +485,15 @@ def _mark(url: str, answer: http.Response, total: int | None) -> str:
 def _total(answer: http.Response) -> int | None:
     """Return how long the whole photo is, None if the server does not say."""
     if answer.status_code == 206:
-        said = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", ""), re.ASCII)
-        return int(said[1]) if said else None
-    said = re.fullmatch(r"(\d{1,18})", answer.headers.get("Content-Length", ""), re.ASCII)
-    return int(said[1]) if said else None
+        match = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", ""), re.ASCII)
+        return int(match[1]) if match else None
+    match = re.fullmatch(r"(\d{1,18})", answer.headers.get("Content-Length", ""), re.ASCII)
+    return int(match[1]) if match else None
 
 
 def _begins_at(answer: http.Response) -> int | None:
-    said = re.match(r"bytes (\d{1,18})-", answer.headers.get("Content-Range", ""), re.ASCII)
-    return int(said[1]) if said else None
+    match = re.match(r"bytes (\d{1,18})-", answer.headers.get("Content-Range", ""), re.ASCII)
+    return int(match[1]) if match else None
 
 
 def _retry_after(answer: http.Response) -> float:

@@ -27,8 +27,8 @@ from tagger.data.states import ABSENT, PRESENT, Unknown
 from tagger.data.storage import leaving
 from tagger.data.taxonomy import Taxonomy
 
-Said = tuple[pa.Array, pa.Table]
-"""The names of the photos, in their order, and what is said of them: schema ``ANNOTATIONS``, ``key`` a name."""
+Listed = tuple[pa.Array, pa.Table]
+"""The names of the photos, in their order, and their annotations: schema ``ANNOTATIONS``, ``key`` a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +87,19 @@ class Listing:
         return self.unlisted == "absent"
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
-        """Yield the photos and what is said of them; the key of a photo is its name in the list.
+        """Yield the photos and their annotations; the key of a photo is its name in the list.
 
         Raises:
             SourceError: If the folder is missing, no photo is listed, or a row is malformed, names a photo that was
                 named before or leaves the folder, or says that a label is both present and absent.
         """
         base = self.locate(self.root)
-        names, said = self._said(base, skipped)
+        names, annotations = self._said(base, skipped)
         split = self._split_columns(base, names)
         path = pc.binary_join_element_wise(str(PurePosixPath(self.folder) / self._images), names, "/")
         _refuse_splits(split.get("split"), base / "splits.csv")
         file = "" if self.layout == "folders" else str(_list(base))
-        yield Chunk(photo_table(names, path, **split), said, file, self._declared(said))
+        yield Chunk(photo_table(names, path, **split), annotations, file, self._declared(annotations))
 
     def read(self, root: str | None, taxonomy: Taxonomy) -> Catalog:
         """Read the listing under ``root``.
@@ -137,10 +137,10 @@ class Listing:
         base = self.locate(self.root)
         if not (path := base / "truth.csv").is_file():
             return None
-        (listed, _), (names, said) = self._said(base, Skipped()), self._wide(path, Skipped())
+        (listed, _), (names, annotations) = self._said(base, Skipped()), self._wide(path, Skipped())
         if not listed.equals(names):
             raise SourceError(f"{path}: its photos are not those of labels.csv, in the same order")
-        drawn = collected([Chunk(photo_table(names, names), said, str(path))], Skipped())
+        drawn = collected([Chunk(photo_table(names, names), annotations, str(path))], Skipped())
         present = states_alone(self.folder, replace(self, unlisted="unknown"), drawn, taxonomy).toarray() == PRESENT
         return csr_array(np.where(present, PRESENT, ABSENT).astype(np.int8))
 
@@ -167,38 +167,38 @@ class Listing:
     def _images(self) -> str:
         return "" if self.layout == "folders" else "images"
 
-    def _declared(self, said: pa.Table) -> tuple[str, ...] | None:
+    def _declared(self, annotations: pa.Table) -> tuple[str, ...] | None:
         if self.looked_for is not None:
             return tuple(self.looked_for)
-        return tuple(said["name"].unique().to_pylist()) if self.layout == "folders" else None
+        return tuple(annotations["name"].unique().to_pylist()) if self.layout == "folders" else None
 
-    def _said(self, base: Path, skipped: Skipped) -> Said:
+    def _said(self, base: Path, skipped: Skipped) -> Listed:
         read = {"wide": self._wide, "long": self._long}.get(self.layout)
-        names, said = read(_list(base), skipped) if read else _folders(base, skipped)
+        names, annotations = read(_list(base), skipped) if read else _folders(base, skipped)
         if not len(names):
             where = f"{base} has no folders with photos" if read is None else f"{_list(base)} lists no photos"
             raise SourceError(where + (": it has no row below its header" if read else ""))
-        return names, said
+        return names, annotations
 
-    def _wide(self, path: Path, skipped: Skipped) -> Said:
+    def _wide(self, path: Path, skipped: Skipped) -> Listed:
         columns = {"photo": self.photo_column, "labels": self.labels_column}
         rows = _filled(read_csv(path, columns, {"absent": self.absent_column}, form=self._form))
         self._refuse_photos(rows, path)
         self._refuse_repeats(rows, path)
         states = {"labels": PRESENT, "absent": ABSENT}
         present = [column for column in states if column in rows.column_names]
-        said = pa.concat_tables(self._split(rows, column, states[column]) for column in present)
-        return rows["photo"].combine_chunks(), _once(said, path, "in 'labels' and in 'absent'", skipped)
+        annotations = pa.concat_tables(self._split(rows, column, states[column]) for column in present)
+        return rows["photo"].combine_chunks(), _once(annotations, path, "in 'labels' and in 'absent'", skipped)
 
     def _split(self, rows: pa.Table, column: str, value: int) -> pa.Table:
         """Return a row for every label in the cells of a column."""
         lists = pc.split_pattern(rows[column].combine_chunks(), self.separator)
         names = pc.utf8_trim_whitespace(pc.list_flatten(lists))
         of = rows.select(["photo", "line"]).take(pc.list_parent_indices(lists))
-        said = annotation_table(of["photo"], names, value=value, line=of["line"])
-        return said.filter(pc.not_equal(said["name"], ""))
+        annotations = annotation_table(of["photo"], names, value=value, line=of["line"])
+        return annotations.filter(pc.not_equal(annotations["name"], ""))
 
-    def _long(self, path: Path, skipped: Skipped) -> Said:
+    def _long(self, path: Path, skipped: Skipped) -> Listed:
         columns = {"photo": self.photo_column, "label": self.labels_column}
         optional = {"value": self.value_column, "score": self.score_column}
         rows = _filled(read_csv(path, columns, optional, form=self._form))
@@ -206,9 +206,9 @@ class Listing:
         value, score = _values(rows, self.value_column, path), _scores(rows, self.score_column, path)
         origin = pc.if_else(score.is_valid(), "product", "source")
         names = pc.utf8_trim_whitespace(rows["label"])
-        said = annotation_table(rows["photo"], names, value=value, origin=origin, score=score, line=rows["line"])
-        said = said.filter(pc.not_equal(said["name"], ""))
-        return rows["photo"].unique(), _once(said, path, "present and absent", skipped)
+        annotations = annotation_table(rows["photo"], names, value=value, origin=origin, score=score, line=rows["line"])
+        annotations = annotations.filter(pc.not_equal(annotations["name"], ""))
+        return rows["photo"].unique(), _once(annotations, path, "present and absent", skipped)
 
     def _refuse_photos(self, rows: pa.Table, path: Path) -> None:
         for wrong, problem in (
@@ -247,12 +247,12 @@ def _list(base: Path) -> Path:
     return base / "labels.csv"
 
 
-def _folders(base: Path, skipped: Skipped) -> Said:
-    paths, said = [pa.array([], pa.string())], [ANNOTATIONS.empty_table()]
+def _folders(base: Path, skipped: Skipped) -> Listed:
+    paths, annotations = [pa.array([], pa.string())], [ANNOTATIONS.empty_table()]
     for name, photos in photos_by_folder(base, skipped):
         paths.append(photos)
-        said.append(annotation_table(photos, name))
-    return pa.concat_arrays(paths), pa.concat_tables(said)
+        annotations.append(annotation_table(photos, name))
+    return pa.concat_arrays(paths), pa.concat_tables(annotations)
 
 
 def _filled(rows: pa.Table) -> pa.Table:
@@ -261,18 +261,18 @@ def _filled(rows: pa.Table) -> pa.Table:
     return rows.filter(reduce(pc.or_, cells))
 
 
-def _once(said: pa.Table, path: Path, contradiction: str, skipped: Skipped) -> pa.Table:
-    """Return each label of a photo once, as said first, and count the others; refuse what contradicts itself."""
-    numbered = said.append_column("row", pa.array(np.arange(len(said))))
+def _once(annotations: pa.Table, path: Path, contradiction: str, skipped: Skipped) -> pa.Table:
+    """Return each label of a photo once, as listed first, and count the others; refuse what contradicts itself."""
+    numbered = annotations.append_column("row", pa.array(np.arange(len(annotations))))
     facts = [("value", "min"), ("value", "max"), ("line", "max"), ("row", "min")]
     pairs = numbered.group_by(["key", "name", "origin"]).aggregate(facts)
     if row := _first(pairs.rename_columns({"line_max": "line"}), pc.not_equal(pairs["value_min"], pairs["value_max"])):
         raise SourceError(f"{path}, line {row['line']}: label {row['name']!r} is both {contradiction}")
     first = np.sort(pairs["row_min"].to_numpy())
-    if repeated := len(said) - len(first):
-        again = said.take(pa.array([np.setdiff1d(np.arange(len(said)), first)[0]])).to_pylist()[0]
-        skipped.add("label of a photo said again", f"{path}, line {again['line']}: {again['name']!r}", times=repeated)
-    return said.take(first)
+    if repeated := len(annotations) - len(first):
+        again = annotations.take(pa.array([np.setdiff1d(np.arange(len(annotations)), first)[0]])).to_pylist()[0]
+        skipped.add("label of a photo listed again", f"{path}, line {again['line']}: {again['name']!r}", times=repeated)
+    return annotations.take(first)
 
 
 def _first(rows: pa.Table, wrong: pa.Array | pa.ChunkedArray) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 A product's tag is an opinion: it becomes a candidate for people to look at, never the truth, so no state changes.
 The photos are not the product's: each ``photo`` is a key or a path of the source that ``of`` names. The chunks have no
 photos, and their annotations refer to that source's; who merges the sources finds the photo, and counts those that
-nobody has. Nor does this file say what the product would have said of other photos, so nothing is absent.
+nobody has. Nor does this file say what the product would have tagged on other photos, so nothing is absent.
 """
 
 from collections.abc import Iterator
@@ -57,9 +57,9 @@ class Product:
                     skipped.add(reason, f"{path}, line {line}: {str(entry)[:200]}")
                 else:
                     good.append((line, entry))
-                    if (said := hash((entry["photo"], entry["tag"]))) in seen:
-                        skipped.add("tag of a photo said again", f"{path}, line {line}: {str(entry)[:200]}")
-                    seen.add(said)
+                    if (key := hash((entry["photo"], entry["tag"]))) in seen:
+                        skipped.add("tag of a photo listed again", f"{path}, line {line}: {str(entry)[:200]}")
+                    seen.add(key)
             yield _chunk(good, str(path))
 
 
@@ -67,8 +67,8 @@ def _chunk(rows: list[tuple[int, dict[str, Any]]], file: str) -> Chunk:
     photos, tags = (pa.array([entry[key] for _, entry in rows], pa.string()) for key in ("photo", "tag"))
     scores = pa.array([entry.get("score") for _, entry in rows], pa.float32())
     lines = pa.array([line for line, _ in rows], pa.int64())
-    said = annotation_table(photos, tags, origin="product", score=scores, line=lines)
-    return Chunk(PHOTOS.empty_table(), said, file)
+    annotations = annotation_table(photos, tags, origin="product", score=scores, line=lines)
+    return Chunk(PHOTOS.empty_table(), annotations, file)
 
 
 def _fault(entry: dict[str, Any]) -> str | None:

@@ -23,7 +23,7 @@ PHOTOS = pa.schema(
         "path": pa.string(),  # relative to the source's root, with "/" between folders; null if there is no file
         "split": pa.string(),  # "train" or "test" as published, or null
         "group": pa.string(),  # photos with the same text stay in one fold, or null
-        "rotation": pa.int16(),  # degrees counter-clockwise that a file lacks to be upright; null: not said
+        "rotation": pa.int16(),  # degrees counter-clockwise that a file lacks to be upright; null: not known
     }
 )
 """A row per photo."""
@@ -35,7 +35,7 @@ ANNOTATIONS = pa.schema(
         "value": pa.int8(),  # PRESENT, ABSENT, or UNKNOWN: looked at, and neither (it is not absent either)
         "origin": pa.string(),  # "source": a fact; "product" or "model": an opinion, which never counts as truth
         "score": pa.float32(),  # confidence of an opinion, 0..1, or null
-        "line": pa.int64(),  # where it is said: line of the file, for messages; null if that means nothing
+        "line": pa.int64(),  # where it stands: line of the file, for messages; null if that means nothing
     }
 )
 """A row per photo and name."""

@@ -93,9 +93,11 @@ class Voc:
         within = pa.array([f"{folder}/JPEGImages/{path}" for path in paths], pa.string())
         split = "train" if self.image_set in ("train", "trainval") else "test"
         rows = [(photo, name, value) for photo, objects in photos.items() for name, value in objects.items()]
-        said, names, values = (pa.array(column) for column in zip(*rows, strict=True)) if rows else (pa.nulls(0),) * 3
+        photo_keys, names, values = (
+            (pa.array(column) for column in zip(*rows, strict=True)) if rows else (pa.nulls(0),) * 3
+        )
         looked_for = classes or tuple({name for _, name, _ in rows} - {NAMELESS})
-        table = annotation_table(said, names, value=values)
+        table = annotation_table(photo_keys, names, value=values)
         return Chunk(photo_table(keys, within, split=split), table, declared=looked_for)
 
     def _devkit(self) -> Path:

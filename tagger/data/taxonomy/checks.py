@@ -97,7 +97,7 @@ def _contradictions(labels: list[tuple[Label, int]]) -> Iterator[Mistake]:
 def _claims(
     labels: list[tuple[Label, int]], shared: dict[str, set[str]], left_out: dict[str, dict[str, tuple[str, int]]]
 ) -> Iterator[Mistake]:
-    """Of every vocabulary: names that stand for several labels unsaid, and names that are said to and do not."""
+    """Of every vocabulary: names that stand for several labels unstated, and names that are stated to and do not."""
     for label, line in labels:
         for vocabulary, names in label.exact.items():
             for name in set(names) - set(_own(label, vocabulary)):

@@ -190,7 +190,7 @@ def _root(content: bytes, path: Path, found: list[Mistake]) -> dict[str, Entry]:
 
 
 def _fields(entry: Entry, found: list[Mistake]) -> Fields | None:
-    """Return what is said of a label, or None and a mistake."""
+    """Return the entry of a label, or None and a mistake."""
     node = entry.value
     if isinstance(node, yaml.ScalarNode):
         return {"id": node.value}

@@ -4,7 +4,7 @@
     labels:
       - id: object.sofa               # a new label
         parents: [object.furniture]
-      - id: activity.motorsport       # one that is there: what is listed is added, what is one word is said anew
+      - id: activity.motorsport       # one that is there: what is listed is added, what is one word is replaced
         implies: [object.car]
 
 New labels come behind the others, whose columns stay. Names that were left out and that one of its labels claims are
@@ -60,7 +60,7 @@ def grown(there: Stated, own: Stated) -> Stated:
 
 
 def _joined(there: Any, more: Any) -> Any:
-    """Return both: words of two lists, entries of two mappings; what is one word is said anew."""
+    """Return both: words of two lists, entries of two mappings; what is one word is replaced."""
     if isinstance(more, dict):
         return there | {key: _joined(there[key], value) if key in there else value for key, value in more.items()}
     return tuple(dict.fromkeys((*there, *more))) if isinstance(more, tuple) and isinstance(there, tuple) else more

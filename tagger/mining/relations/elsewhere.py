@@ -15,8 +15,8 @@ def beside(findings: Sequence[Finding], taxonomy: Taxonomy, other: Taxonomy) -> 
     known, columns = Known.of(other), translation(taxonomy, other)
     result = []
     for finding in findings:
-        said = _said(finding, known, columns[finding.label], columns[finding.other])
-        words = "; ".join(filter(None, [finding.elsewhere, said and f"{other.name}: {said}"]))
+        note = _said(finding, known, columns[finding.label], columns[finding.other])
+        words = "; ".join(filter(None, [finding.elsewhere, note and f"{other.name}: {note}"]))
         result.append(replace(finding, elsewhere=words))
     return result
 

@@ -28,8 +28,8 @@ class Finding:
     """That carry the other one as well."""
     by_chance: float
     """Those that would carry both if the labels had nothing to do with each other."""
-    said: float
-    """Share of ``photos`` on which somebody said whether the other one is there; the rest is weighed silence."""
+    annotated: float
+    """Share of ``photos`` on which somebody annotated whether the other one is there; the rest is unknown, weighed."""
     confidence: float
     """together / photos."""
     confidence_low: float

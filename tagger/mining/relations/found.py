@@ -77,7 +77,7 @@ class Measured:
         """Return what there is to say of one pair."""
         pairs, place = self.pairs, (label, other)
         carried = float(pairs.both[place] + pairs.only[place])
-        said = float(pairs.both[place] + pairs.denied[place])
+        annotated = float(pairs.both[place] + pairs.denied[place])
         return Finding(
             kind=kind,
             label=ids[label],
@@ -87,7 +87,7 @@ class Measured:
             photos=carried,
             together=float(pairs.both[place]),
             by_chance=float(pairs.expected[place]),
-            said=said / carried if carried else float("nan"),
+            annotated=annotated / carried if carried else float("nan"),
             **self._figures(label, other),
             p=float(self.p[place]),
             note=verdict.why,
@@ -122,18 +122,18 @@ class Measured:
         return "fails" if together > 1 - self.criteria.confidence else "little"
 
 
-def find_relations(pairs: Pairs, said: Pairs, taxonomy: Taxonomy, criteria: Criteria) -> list[Finding]:
+def find_relations(pairs: Pairs, annotated: Pairs, taxonomy: Taxonomy, criteria: Criteria) -> list[Finding]:
     """Return the relations that the annotations suggest and those that the label system states, by kind, surest first.
 
     Args:
         pairs: Counts of the annotations, without what the label system itself has filled in.
-        said: The same with an unknown label counting for nothing. Exclusions are looked for among these: of five
+        annotated: The same with an unknown label counting for nothing. Exclusions are looked for among these: of five
             keywords a photo most pairs never meet, and that is no reason why they could not.
         taxonomy: What is known.
         criteria: From when on there is a relation.
     """
     known, weighed = Known.of(taxonomy), Measured.of(pairs, criteria)
-    sure = weighed if said is pairs else Measured.of(said, criteria)
+    sure = weighed if annotated is pairs else Measured.of(annotated, criteria)
     found = {(finding.kind, finding.label, finding.other): finding for finding in _found(weighed, sure, known)}
     for kind, label, other in _stated(taxonomy):
         if (kind, label, other) not in found:

@@ -28,7 +28,7 @@ class Known:
     follows: Bools
     """(labels, labels): label j is true whenever label i is; i too."""
     stated: Bools
-    """(labels, labels), symmetric: the two are said to exclude each other."""
+    """(labels, labels), symmetric: the two exclude each other by the label system."""
 
     @classmethod
     def of(cls, taxonomy: Taxonomy) -> "Known":

@@ -49,7 +49,7 @@ def run(mining: Mining) -> None:
     config.data.taxonomy = taxonomy = grown(mining, many)
     found = Candidates(root, paths[:many], cosines, label, f"cluster:{label}", paths[many:], folds)
     tell_of_others(mining, taxonomy)
-    for line in add_candidates(found, config, str(mining.name)).said():
+    for line in add_candidates(found, config, str(mining.name)).lines():
         mining.say(line)
     if len(others):
         mining.say(

@@ -58,8 +58,8 @@ def found_in(mining: Mining, features: Embeddings) -> tuple[Grouping, str]:
     )
     found = grouping(cluster, features, centre)
     inside = int((cluster != ALONE).sum())
-    said = f"{len(found.clusters):,} by {method}, with {inside:,} of {len(features):,} photos"
-    return found, said
+    sentences = f"{len(found.clusters):,} by {method}, with {inside:,} of {len(features):,} photos"
+    return found, sentences
 
 
 def named(mining: Mining, found: Grouping, pool: Pool, features: Embeddings, scored: Scored | None) -> Grouping:
@@ -103,16 +103,16 @@ def report(mining: Mining, found: Grouping, pool: Pool, facts: dict[str, str]) -
 
 def section(mining: Mining, cluster: Cluster, pool: Pool, shown: int) -> Section:
     """Return the part of the contact sheet about a cluster."""
-    said = [f"Cohesion {cluster.cohesion:.2f}."]
+    sentences = [f"Cohesion {cluster.cohesion:.2f}."]
     if cluster.words:
-        said.append(f"ImageNet would say {listed(cluster.words)}.")
+        sentences.append(f"ImageNet would say {listed(cluster.words)}.")
     if cluster.nearest:
-        said.append(f"The nearest labels are {listed(cluster.nearest)}.")
+        sentences.append(f"The nearest labels are {listed(cluster.nearest)}.")
     best = zip(cluster.rows[:shown].tolist(), cluster.cosines[:shown].tolist(), strict=True)
     return Section(
         f"{cluster.number} {cluster.name}?" if cluster.name else str(cluster.number),
         [Shot(pool.place(row), f"{cosine:.2f}") for row, cosine in best],
-        " ".join(said),
+        " ".join(sentences),
         count=len(cluster.rows),
         command=accept(mining, cluster),
     )

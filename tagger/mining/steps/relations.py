@@ -105,5 +105,5 @@ def counted(data: PhotoData) -> tuple[Pairs, Pairs]:
         factors = 1 / sizes[places]
     of_photo = {"sources": None if source is None else source[rows], "factors": factors}
     weights = np.array(data.weights)[data.kinds[rows]]
-    said = count_pairs(states, unknown=0.0, **of_photo)
-    return (count_pairs(states, unknown=weights, **of_photo) if weights.any() else said), said
+    annotated = count_pairs(states, unknown=0.0, **of_photo)
+    return (count_pairs(states, unknown=weights, **of_photo) if weights.any() else annotated), annotated

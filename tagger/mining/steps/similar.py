@@ -168,10 +168,10 @@ def ask(mining: Mining, pool: Pool, found: Found) -> None:
     config = mining.config
     root, paths = below([pool.place(row) for row in found.rows.tolist()], mining.places("pool"))
     by = f"similar:{config.label}"
-    said = Candidates(
+    candidates = Candidates(
         root, paths, tuple(found.scores.tolist()), config.label, by, folds=mining.folds(otherwise="train")
     )
-    for line in add_candidates(said, config, str(mining.name)).said():
+    for line in add_candidates(candidates, config, str(mining.name)).lines():
         mining.say(line)
     mining.say(f"next      {mining.asking()}")
 

@@ -34,7 +34,7 @@ class Settings:
     seed: int = 0
     """Of the resampling."""
     false_discovery_rate: float = 0.1
-    """Most of the labels said to differ that may differ by chance."""
+    """Most of the labels reported to differ that may differ by chance."""
     least_photos: int = 10
     """A label with fewer test photos is not asked whether it differs."""
     moved: int = 8
@@ -53,7 +53,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What may be said of it: ``better``, ``worse``, or ``no difference shown`` where the interval holds 0."""
+        """The verdict: ``better``, ``worse``, or ``no difference shown`` where the interval holds 0."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
 
     @property

@@ -90,7 +90,7 @@ def notes(comparison: Comparison) -> str:
         f"Test figures on {comparison.photos:,} photos, means over seeds ({seeds(comparison)}). In brackets: "
         f"points more than {plain(comparison.baseline)}, and the 95 % interval of {resampled}; bold where it leaves 0 "
         "out. Average precision is exact; a run's own report rounds scores to 2,048 bins, which takes about 0.001.",
-        f"A label is said to differ in average precision if it has {settings.least_photos} test photos or more "
+        f"A label is reported to differ in average precision if it has {settings.least_photos} test photos or more "
         f"({comparison.labels_asked} have) and stands at a false discovery rate of {settings.false_discovery_rate:g} "
         "(Benjamini and Hochberg).",
     ]

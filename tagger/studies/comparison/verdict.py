@@ -68,15 +68,15 @@ def headline(comparison: Comparison) -> str:
 
     The word of every version is that of its mAP.
     """
-    said: dict[str, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {}
     for version in comparison.challengers:
         if (figure := version.figures.get("map")) and figure.difference:
-            said.setdefault(figure.difference.verdict, []).append(name_of(version))
+            by_verdict.setdefault(figure.difference.verdict, []).append(name_of(version))
     words = {"better": "better than", "worse": "worse than", "no difference shown": "not shown to differ from"}
     parts = [
-        f"{_listed(said[verdict])} {'is' if len(said[verdict]) == 1 else 'are'} {word} {comparison.baseline}"
+        f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {word} {comparison.baseline}"
         for verdict, word in words.items()
-        if verdict in said
+        if (names := by_verdict.get(verdict))
     ]
     return f"{'; '.join(parts)} in mAP." if parts else "Nothing was compared."
 

@@ -48,7 +48,7 @@ def start_line(found: Findings) -> list[str]:
 
 
 def confirmed(found: Findings) -> list[str]:
-    """Return what other seeds said."""
+    """Return what other seeds gave."""
     confirmation = found.confirmation
     if confirmation is None:
         return []

@@ -215,8 +215,8 @@ class Record:
         kept = {key: value for key, value in trial.user_attrs.items() if key == "start"}
         cuts = trial.user_attrs.get("cuts", 0) + counts
         is_last = cuts > RETRIES
-        said = f"{reason}, {cuts} times: not tried again" if is_last else reason
-        for key, value in (("reason", said), ("cut", True)):
+        message = f"{reason}, {cuts} times: not tried again" if is_last else reason
+        for key, value in (("reason", message), ("cut", True)):
             self._storage.set_trial_user_attr(trial._trial_id, key, value)
         self.study.tell(trial.number, state=TrialState.FAIL)
         if not is_last:

@@ -140,7 +140,7 @@ class Trainings:
         try:
             return compose("train", overrides=list(words), return_hydra_config=choices)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(said(error)) from None
+            raise UserError(message(error)) from None
 
 
 def as_word(key: str, value: Any) -> str:
@@ -155,7 +155,7 @@ def as_word(key: str, value: Any) -> str:
     return f"{key}={value}" if re.fullmatch(r"[A-Za-z_][\w.]*", value) else as_typed([f"{key}={value}"], key)[0]
 
 
-def said(error: BaseException) -> str:
+def message(error: BaseException) -> str:
     """Return the first lines of Hydra's message and its cause's: behind them it lists where it looked."""
     own = str(error).split("\nConfig search path")[0].strip()
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""

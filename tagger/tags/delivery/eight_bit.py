@@ -76,9 +76,9 @@ def as_trained(trained: Trained, run: Run) -> tuple[PhotoData, Target]:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from error
-        said = next(iter(str(cause).splitlines()), "")
+        first_line = next(iter(str(cause).splitlines()), "")
         raise UserError(
-            f"int8: what the run's {SETTINGS} says cannot be built: {type(cause).__name__}: {said:.300}"
+            f"int8: what the run's {SETTINGS} says cannot be built: {type(cause).__name__}: {first_line:.300}"
         ) from error
     return data, target
 

@@ -85,8 +85,8 @@ def _figures(metrics: dict[str, float]) -> str:
     if not rows:
         return ""
     note = noise_note(metrics)
-    said = f"**{text(note.text)}**" if note.is_warning else text(note.text)
-    return "\n".join(["## Measured on the test fold", "", "| | |", "|---|---|", *rows, "", said])
+    noise = f"**{text(note.text)}**" if note.is_warning else text(note.text)
+    return "\n".join(["## Measured on the test fold", "", "| | |", "|---|---|", *rows, "", noise])
 
 
 def _limits(manifest: Manifest) -> str:

@@ -76,8 +76,8 @@ def read_trained(path: Path) -> Trained:
         raise
     # What torch raises for a file that is no checkpoint depends on its first bytes.
     except Exception as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"checkpoint={path} cannot be read: {said:.300}") from error
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"checkpoint={path} cannot be read: {first_line:.300}") from error
 
 
 def _detector(checkpoint: Path) -> bytes:

@@ -1,7 +1,7 @@
 """What a detector's numbers mean: a list of names in which the place is the number.
 
 COCO's 80 classes are numbered in two ways: from 1 with gaps to 90, as published and as torchvision's detectors do, and
-from 0 to 79 without gaps, as most others. A wrong guess would call a bus a train, so it is said, never guessed.
+from 0 to 79 without gaps, as most others. A wrong guess would call a bus a train, so it is stated, never guessed.
 """
 
 from collections.abc import Sequence

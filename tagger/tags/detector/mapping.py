@@ -52,12 +52,10 @@ class ClassMap:
         return cls(taxonomy.ids, of_class)
 
     @classmethod
-    def from_recipe(
-        cls, labels: Sequence[str], classes: Sequence[str], said: Mapping[str, Sequence[str]]
-    ) -> "ClassMap":
+    def from_recipe(cls, labels: Sequence[str], classes: Sequence[str], ids: Mapping[str, Sequence[str]]) -> "ClassMap":
         """Build the map again from what `as_recipe` gave."""
         column = {id_: number for number, id_ in enumerate(labels)}
-        return cls(tuple(labels), tuple(tuple(column[id_] for id_ in said.get(name, ())) for name in classes))
+        return cls(tuple(labels), tuple(tuple(column[id_] for id_ in ids.get(name, ())) for name in classes))
 
     def as_recipe(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the labels of every class that means some, by the class's name, as plain values."""

@@ -108,7 +108,7 @@ class OnnxDetector:
         if (nameless := found.classes[self._nameless[found.classes] & (found.scores >= CLEAR)]).size:
             raise DetectorError(
                 f"{self.name} speaks of class {int(nameless[0])}, which stands for nothing in detector.classes: is it "
-                "numbered otherwise (coco80 where coco91 was said, for instance)?"
+                "numbered otherwise (coco80 where coco91 was given, for instance)?"
             )
         # Written so that NaN is refused too.
         if not (found.scores.min() >= 0 and found.scores.max() <= 1):

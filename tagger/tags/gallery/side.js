@@ -23,7 +23,7 @@ function moveTo(id, step) {
 
 // What is known at the slider's place.
 function tell(id) {
-  const label = labels.get(id), {slider, said, from, back} = rows.get(id);
+  const label = labels.get(id), {slider, note, from, back} = rows.get(id);
   const value = moved.get(id) ?? label.from, number = byLabel.get(id).filter(photo => photo.has.has(id)).length;
   const promise = promised(label, value);
   from.textContent = value > 1 ? "never" : `≥ ${figure(value)}`;
@@ -32,9 +32,9 @@ function tell(id) {
   if (!slider) return;
   back.hidden = !moved.has(id);
   slider.ariaValueText = `${figure(Math.min(1, value))}, ${plural(number, "photo")}`;
-  said.textContent = `${plural(number, "photo")}${moved.has(id) ? `, was ≥ ${figure(label.from)}` : ""}.`;
+  note.textContent = `${plural(number, "photo")}${moved.has(id) ? `, was ≥ ${figure(label.from)}` : ""}.`;
   if (promise) {
-    said.textContent += ` On ${plural(label.support, "photo")} of validation: precision ${promise.precision.toFixed(2)}, recall ${promise.recall.toFixed(2)}.`;
+    note.textContent += ` On ${plural(label.support, "photo")} of validation: precision ${promise.precision.toFixed(2)}, recall ${promise.recall.toFixed(2)}.`;
   }
 }
 
@@ -45,10 +45,10 @@ function openTune(id) {
   } else {
     row.slider = element("input", {type: "range", min: 0, max: STEPS, value: startOf(label), ariaLabel: `Threshold of ${label.name}`});
     row.slider.addEventListener("input", () => moveTo(id, +row.slider.value));
-    row.said = element("p", {className: "muted"});
+    row.note = element("p", {className: "muted"});
     row.back = element("button", {type: "button", className: "link", textContent: "Put back"});
     row.back.addEventListener("click", () => { row.slider.value = startOf(label); moveTo(id, startOf(label)); row.slider.focus(); });
-    row.tune = element("div", {className: "tune"}, row.slider, row.said, row.back);
+    row.tune = element("div", {className: "tune"}, row.slider, row.note, row.back);
     row.item.append(row.tune);
     tell(id);
   }

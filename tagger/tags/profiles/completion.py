@@ -84,7 +84,7 @@ class Completion:
         for source, target in zip(self.sources, self.targets, strict=True):
             higher = scores[:, source] > raised[:, target]
             raised[higher, target] = scores[higher, source]
-            # A source that itself follows from something was raised by the graph: say what the graph said.
+            # A source that itself follows from something was raised by the graph: tell what the graph gave.
             why[higher, target] = origins[higher, source]
         return raised, why
 

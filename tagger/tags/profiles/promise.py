@@ -45,7 +45,7 @@ class Promise:
 
 
 def threshold_of(curve: Curve, promise: Promise) -> tuple[float | None, Verdict]:
-    """Return the threshold that keeps a promise, None if none does, and what may be said of it.
+    """Return the threshold that keeps a promise, None if none does, and its verdict.
 
     First come the thresholds whose lower bounds keep it, then those whose estimates do. Of them a precision takes that
     of the greatest recall, a recall the highest, both that of the best F1.

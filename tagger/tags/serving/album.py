@@ -47,7 +47,7 @@ class Album:
 
     @property
     def scored(self) -> Scored:
-        """Row by row what the network said of the photos."""
+        """Row by row the network's scores of the photos."""
         if len(self._parts) > 1:
             self._parts = [stacked(self._parts)]
         return self._parts[0]

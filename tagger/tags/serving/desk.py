@@ -63,7 +63,7 @@ class Desk:
 
     @property
     def full(self) -> str:
-        """What is said when an album is."""
+        """The message shown when an album is."""
         return f"only {self.max_photos} photos at a time: remove some first"
 
     async def add(self, visitor: Visitor, name: str, photo: bytes | bytearray | str, *, place: int) -> str:

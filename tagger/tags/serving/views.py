@@ -75,7 +75,7 @@ VERDICTS = {
 """What the verdict of a label means, for people."""
 
 Corrections = Mapping[tuple[str, str], Correction]
-"""What people said and what holds, by photo id and label."""
+"""The verdicts of people and what holds, by photo id and label."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ShownTag:
     origin: str = ""
     because: str = ""
     correction: Value | None = None
-    """What a person said of it."""
+    """The verdict of a person on it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Looks:
 
     @cached_property
     def corrections_by_photo(self) -> dict[str, dict[str, Value]]:
-        """What people said, by photo id and label."""
+        """The verdicts of people, by photo id and label."""
         by_photo: dict[str, dict[str, Value]] = {}
         for (photo_id, label), correction in self.corrections.items():
             by_photo.setdefault(photo_id, {})[label] = correction.value
@@ -169,7 +169,7 @@ def label(looks: Looks) -> str:
 
 
 def shown_tags(looks: Looks, row: int, tags: Sequence[Tag]) -> list[ShownTag]:
-    """Return the tags of a photo, the highest score first, and with them what a person said is missing."""
+    """Return the tags of a photo, the highest score first, and with them what a person calls missing."""
     shown = [_shown(looks, row, tag.label, tag=tag) for tag in tags]
     given = {tag.label for tag in tags}
     corrections = looks.corrections_by_photo.get(looks.album.photos[row].photo_id, {})

@@ -40,7 +40,7 @@ def repeated(own: Keywords, inside: Keywords, before: Keywords) -> Keywords:
 
     Programs read one property and not the others: digiKam and Immich the first of ``TagsList``, ``hierarchicalSubject``
     and flat keywords, darktable the first of the last two; and a sidecar's property in place of the photo's. So where
-    nobody but us has written one, it repeats what was shown before. What was repeated once is, as long as it is said.
+    nobody but us has written one, it repeats what was shown before. What was repeated once is, as long as it is given.
 
     Args:
         own: What others have written in the sidecar.
@@ -59,10 +59,10 @@ def repeated(own: Keywords, inside: Keywords, before: Keywords) -> Keywords:
         () if own.tags_list else inside.tags_list or _for_digikam(paths or _as_paths(flat)),
     )
     every_path = (*own.hierarchical_subject, *inside.hierarchical_subject, *_as_paths((*own.subject, *inside.subject)))
-    said = Keywords(inside.subject, every_path, (*inside.tags_list, *_for_digikam(every_path)))
+    merged = Keywords(inside.subject, every_path, (*inside.tags_list, *_for_digikam(every_path)))
     kept = (
         tuple(word for word in words if word in known)
-        for words, known in zip(said.lists, map(set, before.lists), strict=True)
+        for words, known in zip(merged.lists, map(set, before.lists), strict=True)
     )
     return Keywords(*((*now, *then) for now, then in zip(shown.lists, kept, strict=True)))
 

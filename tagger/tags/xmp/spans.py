@@ -64,7 +64,7 @@ def read_elements(data: bytes) -> Element:
     try:
         data.decode()
         reader = _Reader(data)
-        # Said aloud, so that the places are those in our bytes and not in what another encoding would make of them.
+        # Explicitly, so that the places are those in our bytes and not in what another encoding would make of them.
         reader.parser = DefusedXMLParser(target=reader, encoding="utf-8", forbid_dtd=True)
         reader.parser.feed(data)
         reader.parser.close()

@@ -139,11 +139,11 @@ def test_a_label_that_is_said_again_is_counted(album):
     skipped = Skipped()
     found = chunk(album, "image,labels\na.jpg,cat|dog|cat|cat\n", skipped=skipped)
     assert rows(found, "key", "name") == [("a.jpg", "cat"), ("a.jpg", "dog")]
-    assert skipped.counts == {"label of a photo said again": 2}
-    assert skipped.examples["label of a photo said again"][0].endswith("labels.csv, line 2: 'cat'")
+    assert skipped.counts == {"label of a photo listed again": 2}
+    assert skipped.examples["label of a photo listed again"][0].endswith("labels.csv, line 2: 'cat'")
     long = chunk(album, "photo,label\na.jpg,cat\na.jpg,cat\n", skipped=skipped, **LONG)
     assert len(long.annotations) == 1
-    assert skipped.counts == {"label of a photo said again": 3}
+    assert skipped.counts == {"label of a photo listed again": 3}
 
 
 def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_place_and_the_way_out(album):

@@ -323,8 +323,8 @@ def test_a_label_that_is_said_again_is_counted_once_said_and_boxes_are_not(album
     said = labels(dog, f"{A},verification,/m/0cat,1", dog, dog)
     _, annotations, skipped = read(album(labels=said))
     assert [row["name"] for row in annotations] == ["/m/0dog", "/m/0cat"]
-    assert skipped.counts["label of a photo said again"] == 2
-    assert skipped.examples["label of a photo said again"][0].endswith(f": {A} /m/0dog")
+    assert skipped.counts["label of a photo listed again"] == 2
+    assert skipped.examples["label of a photo listed again"][0].endswith(f": {A} /m/0dog")
 
 
 def test_annotations_of_photos_that_are_not_listed_are_counted_with_examples(album):

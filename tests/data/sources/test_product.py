@@ -78,7 +78,7 @@ def test_lines_are_read_as_they_are_asked_for(tmp_path, monkeypatch):
     skipped = Skipped()
     chunks = source(tmp_path).chunks(skipped)
     assert len(next(chunks).annotations) == 2
-    assert skipped.counts == {"tag of a photo said again": 1}
+    assert skipped.counts == {"tag of a photo listed again": 1}
     assert list(chunks) == []
     assert skipped.counts.total() == 2
 

@@ -48,15 +48,15 @@ class Hierarchy:
             raise SourceError(f"{file.name}: {mids[circle[0]]!r} is below itself")
         return cls(pa.array(mids, TEXT), follows)
 
-    def note(self, said: pa.Table, photo: np.ndarray) -> None:
+    def note(self, annotations: pa.Table, photo: np.ndarray) -> None:
         """Remember the facts about labels of the hierarchy."""
-        label = as_numpy(places(said["name"], self.mids).fill_null(-1))
-        facts = (label >= 0) & as_numpy(pc.equal(said["origin"], "source"))
-        columns = ((photo, np.int32), (label, np.int16), (as_numpy(said["value"]), np.int8))
+        label = as_numpy(places(annotations["name"], self.mids).fill_null(-1))
+        facts = (label >= 0) & as_numpy(pc.equal(annotations["origin"], "source"))
+        columns = ((photo, np.int32), (label, np.int16), (as_numpy(annotations["value"]), np.int8))
         self.noted.append(tuple(column[facts].astype(kind) for column, kind in columns))
 
     def derived(self, ids: pa.ChunkedArray, *, photos: int = 1 << 16) -> Iterator[pa.Table]:
-        """Yield what follows and was not said, for so many photos at a time.
+        """Yield what follows and was not annotated, for so many photos at a time.
 
         What follows both ways (from a child that is present, and from a parent that is absent) is not yielded.
         """
@@ -79,9 +79,9 @@ class Hierarchy:
         # The last statement about a pair is the first one from behind.
         subject, last = np.unique(pair[::-1], return_index=True)
         where = np.divmod(subject, len(self.mids))
-        said = csr_array((value[::-1][last], where), shape=(photos, len(self.mids)))
-        # completed() leaves what was said as it was.
-        new = completed(said, self.follows) - said
+        annotated = csr_array((value[::-1][last], where), shape=(photos, len(self.mids)))
+        # completed() leaves what was annotated as it was.
+        new = completed(annotated, self.follows) - annotated
         new.eliminate_zeros()
         return new.tocoo()
 

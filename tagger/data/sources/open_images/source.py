@@ -94,7 +94,7 @@ class OpenImages:
             raise SourceError(f"fetch needs a root that is a folder, got {self.root!r}; set fetch=null or another root")
 
     def chunks(self, skipped: Skipped) -> Iterator[Chunk]:
-        """Yield first the photos, then what is said of them, block by block; keys are ImageIDs and names are MIDs.
+        """Yield first the photos, then their annotations, block by block; keys are ImageIDs and names are MIDs.
 
         Published train photos are "train" and test photos "test". Those of validation have no split, so that folds
         are dealt over them: they are not the test set of published figures, and "train" would not be true either.
@@ -102,8 +102,8 @@ class OpenImages:
         A box makes its label present. Where rows that follow each other say that a photo has a label and that it does
         not, neither counts; where labels and boxes disagree the boxes hold, because they come later.
 
-        Counted as left out: photos listed twice or without a file, what is said of photos that are left out or not
-        listed, a machine's opinions, what people are recorded to have said again, contradictions.
+        Counted as left out: photos listed twice or without a file, annotations of photos that are left out or not
+        listed, a machine's opinions, labels that people are recorded to have verified again, contradictions.
 
         Raises:
             SourceError: If a file is missing, empty, cut off, not UTF-8 or lacks a column, or if a row is malformed.
@@ -115,12 +115,12 @@ class OpenImages:
         hierarchy = Hierarchy.read(self._matching("hierarchy")[0]) if self.hierarchy else None
         for kind in ("human_labels", "boxes", "machine_labels"):
             for file in self._matching(kind):
-                for said, photo in self._said(file, kind, album, skipped):
+                for annotations, photo in self._said(file, kind, album, skipped):
                     if hierarchy:
-                        hierarchy.note(said, photo)
-                    yield Chunk(PHOTOS.empty_table(), said, file.name)
-        for said in hierarchy.derived(album.ids) if hierarchy else ():
-            yield Chunk(PHOTOS.empty_table(), said)
+                        hierarchy.note(annotations, photo)
+                    yield Chunk(PHOTOS.empty_table(), annotations, file.name)
+        for annotations in hierarchy.derived(album.ids) if hierarchy else ():
+            yield Chunk(PHOTOS.empty_table(), annotations)
 
     def _matching(self, setting: str) -> list[File]:
         """Return the files that a setting's pattern matches, none if it is None."""
@@ -210,7 +210,7 @@ class OpenImages:
             agreed, again, against = _agreed(rows.take(pa.array(facts)), photo[facts], scores[facts])
             count(skipped, "label that a photo has and has not", file, against)
             if kind == "human_labels":  # Boxes repeat a label for every object.
-                count(skipped, "label of a photo said again", file, again)
+                count(skipped, "label of a photo listed again", file, again)
             used = np.sort(np.concatenate([facts[agreed], np.flatnonzero(used & machine)]))
             yield _annotations(rows.take(pa.array(used)), machine[used], scores[used]), photo[used]
 
@@ -339,7 +339,7 @@ def _scores(rows: pa.Table, machine: np.ndarray, file: File, *, facts: tuple[int
 
 
 def _agreed(facts: pa.Table, photo: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, pa.Array, pa.Array]:
-    """Return which facts to use, and photo and label of those said again and of the contradictions.
+    """Return which facts to use, and photo and label of those listed again and of the contradictions.
 
     Of those that say the same the first is used, of contradictions none.
     """

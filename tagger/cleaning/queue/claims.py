@@ -1,4 +1,4 @@
-"""Who said what about the pairs of photo and label that people are asked about."""
+"""Who claims what about the pairs of photo and label that people are asked about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ WORDS = {PRESENT: "present", ABSENT: "absent"}
 
 
 @dataclass(frozen=True)
-class Said:
+class Claims:
     """What is known of one pair."""
 
     facts: str
@@ -24,8 +24,8 @@ class Said:
     """What models and other products think: ``"vision 0.92, caption: absent"``."""
 
 
-def said_about(annotations: pa.Table, taxonomy: Taxonomy, photos: np.ndarray, columns: np.ndarray) -> list[Said]:
-    """Return what is said about each pair.
+def claims_about(annotations: pa.Table, taxonomy: Taxonomy, photos: np.ndarray, columns: np.ndarray) -> list[Claims]:
+    """Return the claims about each pair.
 
     Args:
         annotations: Columns photo, label, value, origin, source, annotator and score of the catalog; the older first.
@@ -44,7 +44,7 @@ def said_about(annotations: pa.Table, taxonomy: Taxonomy, photos: np.ndarray, co
             facts.setdefault(pair, {})[who] = row["value"]
         else:
             opinions.setdefault(pair, {})[who] = row["value"], row["score"]
-    return [Said(_facts(facts.get(pair, {})), _opinions(opinions.get(pair, {}))) for pair in pairs.tolist()]
+    return [Claims(_facts(facts.get(pair, {})), _opinions(opinions.get(pair, {}))) for pair in pairs.tolist()]
 
 
 def _about(annotations: pa.Table, taxonomy: Taxonomy, pairs: np.ndarray) -> pa.Table:
@@ -58,15 +58,15 @@ def _about(annotations: pa.Table, taxonomy: Taxonomy, pairs: np.ndarray) -> pa.T
     return annotations.take(pa.array(kept)).cast(pa.schema(plain))
 
 
-def _facts(said: Mapping[str, int]) -> str:
-    known = {who: value for who, value in said.items() if value in WORDS}
+def _facts(claims: Mapping[str, int]) -> str:
+    known = {who: value for who, value in claims.items() if value in WORDS}
     if len(set(known.values())) > 1:
         return ", ".join(f"{who}: {WORDS[value]}" for who, value in sorted(known.items()))
     return ", ".join(sorted(known))
 
 
-def _opinions(said: Mapping[str, tuple[int, float | None]]) -> str:
-    return ", ".join(_opinion(who, *said[who]) for who in sorted(said) if said[who][0] in WORDS)
+def _opinions(claims: Mapping[str, tuple[int, float | None]]) -> str:
+    return ", ".join(_opinion(who, *claims[who]) for who in sorted(claims) if claims[who][0] in WORDS)
 
 
 def _opinion(who: str, value: int, score: float | None) -> str:
