@@ -23,7 +23,7 @@ def album() -> dict[str, Any]:
         states[np.flatnonzero(~truth[:, column])[-5:], column] = 1
     wrong = states != np.where(truth, 1, -1)
     said = csr_array(states)
-    return {"scores": scores.astype(np.float16), "states": said, "said": said, "wrong": wrong}
+    return {"scores": scores.astype(np.float16), "states": said, "annotated": said, "wrong": wrong}
 
 
 def chosen(album: dict[str, Any], **settings: Any) -> dict[str, Pairs]:
@@ -117,5 +117,5 @@ def test_a_label_that_the_model_cannot_tell_is_hardly_called_mistaken_be_it_rare
     # Of both labels the model says no more than how many photos have it.
     scores = np.broadcast_to((states == 1).mean(axis=0), states.shape).astype(np.float16)
     said, nothing = csr_array(states), csr_array(states.shape, dtype=np.int8)
-    found = chosen({"scores": scores, "states": said, "said": said, "closed": nothing}, columns=range(2))
+    found = chosen({"scores": scores, "states": said, "annotated": said, "closed": nothing}, columns=range(2))
     assert found["mistaken"].margin + 0.5 == pytest.approx(0.05, abs=0.03)
