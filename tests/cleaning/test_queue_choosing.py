@@ -86,7 +86,7 @@ def test_a_label_that_only_follows_from_another_is_not_asked_about_as_mistaken(a
     states = album["states"].toarray()
     spoken = states.copy()
     spoken[:, 0] = np.where(states[:, 0] == 1, 0, states[:, 0])
-    found = chosen(album, said=csr_array(spoken))
+    found = chosen(album, annotated=csr_array(spoken))
     assert 0 not in found["mistaken"].column
     assert 0 in found["missing"].column
 
@@ -95,7 +95,7 @@ def test_unknown_is_asked_about_as_missing_and_never_as_mistaken(album: dict[str
     states = album["states"].toarray()
     states[:100] = 0
     sparse = csr_array(states)
-    found = chosen(album, states=sparse, said=sparse, unknown=np.zeros(PHOTOS))
+    found = chosen(album, states=sparse, annotated=sparse, unknown=np.zeros(PHOTOS))
     assert (found["mistaken"].row >= 100).all()
     asked = found["missing"]
     assert (asked.row < 100).sum() == 100 * LABELS
