@@ -68,10 +68,10 @@ def shown_plainly() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = None if _is_in_multirun() else _told(error)
-        if told is None:
+        message = None if _is_in_multirun() else _message(error)
+        if message is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
@@ -84,8 +84,8 @@ def failure(error: BaseException | None) -> str | None:
         >>> failure(KeyError("beach"))
     """
     while error is not None:
-        if told := _failure(error):
-            return told
+        if message := _failure(error):
+            return message
         error = _below(error)
     return None
 
@@ -113,16 +113,16 @@ def named(path: str | Path) -> Iterator[None]:
         raise
 
 
-def _told(error: Exception) -> str | None:
+def _message(error: Exception) -> str | None:
     from hydra.errors import InstantiationException
 
     # Hydra wraps what a constructor raises.
     cause = error.__cause__ if isinstance(error, InstantiationException) else error
     if isinstance(cause, UserError):
         return str(cause)
-    if os.environ.get("HYDRA_FULL_ERROR") == "1" or (told := failure(error)) is None:
+    if os.environ.get("HYDRA_FULL_ERROR") == "1" or (message := failure(error)) is None:
         return None
-    return f"{told}; then type the same command again"
+    return f"{message}; then type the same command again"
 
 
 def _is_in_multirun() -> bool:

@@ -61,9 +61,9 @@ def main(config: DictConfig) -> None:
                         sidecars.write(plain(photo) for photo in batch)
                 output.finish()
                 report(console, totals, skipped, output)
-                say(console, sidecars.told() if config.xmp else ())
+                say(console, sidecars.lines() if config.xmp else ())
                 if gallery is not None:
-                    say(console, show(gallery, output, tagger, config, workers=chosen.workers).told(gallery))
+                    say(console, show(gallery, output, tagger, config, workers=chosen.workers).lines(gallery))
                 sidecars.check()
             except KeyboardInterrupt:
                 print(f"stopped; the same command goes on after {len(output.done) + totals.photos:,}", file=sys.stderr)

@@ -106,9 +106,9 @@ def somebody() -> str:
 def announce(host: str, hosts: Sequence[str], port: int, desk: "Desk") -> None:
     """Say where the page is, and what of it others can reach."""
     if host not in LOOPBACK:
-        seen = f" and see the photos in {desk.root}" if desk.root else ""
+        and_photos = f" and see the photos in {desk.root}" if desk.root else ""
         print(
-            f"warning: host={host} lets everyone who reaches this machine drop photos, correct tags{seen}; "
+            f"warning: host={host} lets everyone who reaches this machine drop photos, correct tags{and_photos}; "
             "there is no password",
             file=sys.stderr,
         )

@@ -90,7 +90,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
     fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
     # Before what keeps checkpoints: they must hold the rows that are kept.
     ours = extending.callbacks() if extending else []
-    together = EndTogether(told=lambda: end(logger, "FAILED"))
+    together = EndTogether(on_end=lambda: end(logger, "FAILED"))
     ours += [thresholds, fusing, audit, test, history, together, progress_bar()]
     trainer = build_trainer(config, run, logger, ours)
     if trainer.is_global_zero and data.copies.groups:
@@ -116,7 +116,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
-            extended = extending.told(before, result.labels, thresholds, module) if extending and before else []
+            extended = extending.results(before, result.labels, thresholds, module) if extending and before else []
             for place, error in history.bad_photos.items():
                 data.left_out.add_photo(place, error)
             result.metrics.update(

@@ -126,11 +126,11 @@ def embedded(
                     # Another process may have seen them while this one waited.
                     new = some[store.read().rows(keys.take(pa.array(some))) == NOWHERE]
                     found = _computed(backbone, PhotoPixels(place, transform, new), workers, device, skipped)
-                    if len(found.seen):
+                    if len(found.computed):
                         if not at:
                             make_room((len(missing), *found.features.shape[1:]), views, store.folder)
-                        keys, before = _keep(store, keys, new[found.seen], found), keys
-                        photos = new[found.seen]
+                        keys, before = _keep(store, keys, new[found.computed], found), keys
+                        photos = new[found.computed]
                         noted, read = (of.take(pa.array(photos)).to_pylist() for of in (before, keys))
                         changed.found(noted, read, places=[place(photo) for photo in photos.tolist()])
                 bar.advance(task, len(some))
@@ -207,7 +207,7 @@ class PhotoPixels(Dataset[Pixels | BadPhoto]):
 class _Computed:
     """What a backbone gives of the photos that could be read."""
 
-    seen: np.ndarray
+    computed: np.ndarray
     """Their places among those that were asked for, int64 (photos,)."""
     hashes: list[str]
     """sha256 of the bytes that were decoded, (photos,)."""
@@ -220,7 +220,7 @@ def _computed(
     backbone: nn.Module, photos: PhotoPixels, workers: int, device: torch.device, skipped: Skipped | None
 ) -> _Computed:
     """Let the backbone see the photos."""
-    seen: list[int] = []
+    computed: list[int] = []
     hashes: list[str] = []
     parts: list[np.ndarray] = []
     settings = worker_settings(workers if len(photos) > BATCH else 0)
@@ -233,12 +233,12 @@ def _computed(
             else:
                 good.append(pixels.image)
                 hashes.append(pixels.sha256)
-                seen.append(at)
+                computed.append(at)
         if good:
             images = torch.stack(good).to(device, memory_format=torch.channels_last)
             parts.append(backbone(images).cpu().numpy().astype(np.float16))
     features = np.concatenate(parts) if parts else np.empty((0, 0), np.float16)
-    return _Computed(np.array(seen, dtype=np.int64), hashes, features)
+    return _Computed(np.array(computed, dtype=np.int64), hashes, features)
 
 
 def _leave_out(place: str, reason: str, skipped: Skipped | None) -> None:

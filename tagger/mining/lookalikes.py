@@ -43,5 +43,5 @@ def near_any(found: np.ndarray, examples: np.ndarray, *, distance: Distance = AL
     nothing = np.zeros(len(found), dtype=np.int64)
     which = is_near.argmax(axis=1) if len(examples) else nothing
     # Blank pictures have no structure by which they could be told apart.
-    seen = found[:, :40].any(axis=1)
-    return np.where(is_near.any(axis=1) & seen if len(examples) else nothing.astype(bool), which, -1)
+    has_structure = found[:, :40].any(axis=1)
+    return np.where(is_near.any(axis=1) & has_structure if len(examples) else nothing.astype(bool), which, -1)

@@ -54,8 +54,12 @@ class Mining:
     @cached_property
     def transform(self) -> EvalTransform:
         """From a photo to what the network sees: as in training on cached features, so that both share embeddings."""
-        seen = self.network.normalisation
-        pixels: dict[str, Any] = {"mean": seen.mean, "std": seen.std, "interpolation": seen.interpolation}
+        normalisation = self.network.normalisation
+        pixels: dict[str, Any] = {
+            "mean": normalisation.mean,
+            "std": normalisation.std,
+            "interpolation": normalisation.interpolation,
+        }
         config = self.config
         return EvalTransform(size=config.size, fit=config.fit, max_pixels=config.max_pixels, **pixels)
 
@@ -75,13 +79,13 @@ class Mining:
 
     def embedded(self, pool: Pool, skipped: Skipped) -> tuple[Pool, Embeddings]:
         """Return the photos of a pool that can be read, and their embeddings; only photos never seen are decoded."""
-        found = self.seen(pool.keys, pool.place, skipped)
+        found = self.embeddings(pool.keys, pool.place, skipped)
         if found.is_there.all():
             return pool, found
         there = found.is_there.nonzero()[0]
         return pool.take(there), found.take(there)
 
-    def seen(self, ids: pa.Array, place: Callable[[int], str], skipped: Skipped) -> Embeddings:
+    def embeddings(self, ids: pa.Array, place: Callable[[int], str], skipped: Skipped) -> Embeddings:
         """Return embeddings of photos, as `tagger.data.embeddings.embedded` does."""
         return embedded(
             self.network.backbone,

@@ -55,13 +55,13 @@ class Chain(nn.Module):
             detected: Highest detection score of every label, (photos, labels), 0 where there is none; it must be there
                 if the chain `looks`.
         """
-        seen = self.network(images).float().sigmoid()
-        fused = seen if detected is None else self.fusion(seen, detected)
+        scored = self.network(images).float().sigmoid()
+        fused = scored if detected is None else self.fusion(scored, detected)
         scores = self.rules(fused)
         origins = self.rules.origins(fused, scores)
         if detected is not None:
             own = torch.arange(len(self.rules.labels), device=origins.device)
-            origins = torch.where((origins == own) & self.fusion.owed(seen, detected), DETECTOR, origins)
+            origins = torch.where((origins == own) & self.fusion.owed(scored, detected), DETECTOR, origins)
         return Completed(scores, scores >= self.thresholds, origins)
 
     def with_thresholds(self, thresholds: Tensor) -> "Chain":

@@ -269,8 +269,8 @@ class Tagger:
         id_, scores = self.labels[label].id, scored.scores[photo]
         score, origin = float(scores[label]), int(scored.origins[photo, label])
         if origin == DETECTOR:
-            seen = scored.detected[photo, label]
-            return Tag(id_, names[label], score, "detector", f"{names[label]} detected, {seen:.2f}")
+            detection = scored.detected[photo, label]
+            return Tag(id_, names[label], score, "detector", f"{names[label]} detected, {detection:.2f}")
         if origin != label:
             return Tag(id_, names[label], score, "rule", f"follows from {names[origin]}, scored {scores[origin]:.2f}")
         return Tag(id_, names[label], score, "network", f"scored {score:.2f}, given from {self.thresholds[label]:.2f}")

@@ -107,14 +107,14 @@ class Teachers:
         """
         rows = np.sort(data.train_rows)
         ids = data.catalog.photos["photo_id"].combine_chunks().take(pa.array(rows, pa.int64()))
-        seen = partial(
+        cached = partial(
             kept_logits,
             ids=ids,
             place=lambda photo: data.catalog.place(int(rows[photo])),
             cache=data.cache,
             workers=data.workers,
         )
-        taught = [(teacher, seen(teacher.tagger)) for teacher in self.teachers]
+        taught = [(teacher, cached(teacher.tagger)) for teacher in self.teachers]
         data.taught = Taught(rows, taught, len(self.taxonomy)).of
         print(self.sentence(), flush=True)
 

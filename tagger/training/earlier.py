@@ -92,7 +92,7 @@ def _of_checkpoint(path: Path, place: str) -> Earlier:
             f"from={place}: its head is {recipe['network']['head']['name']}, which has no row of its own for each "
             "label; only linear heads can be extended"
         )
-    seen = network.normalisation
+    normalisation = network.normalisation
     return Earlier(
         place,
         tuple(label["id"] for label in recipe["labels"]),
@@ -102,9 +102,9 @@ def _of_checkpoint(path: Path, place: str) -> Earlier:
         {
             "size": recipe["size"],
             "fit": recipe["fit"],
-            "mean": list(seen.mean),
-            "std": list(seen.std),
-            "interpolation": seen.interpolation,
+            "mean": list(normalisation.mean),
+            "std": list(normalisation.std),
+            "interpolation": normalisation.interpolation,
         },
         dict(recipe.get("fingerprints", {})),
         network=network,

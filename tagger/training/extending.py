@@ -204,7 +204,7 @@ class Extending:
         missing = 2 + len(module.unknown) - len(histogram.counts)
         return Histogram(nn.functional.pad(histogram.counts, (0, 0, 0, 0, 0, missing)), histogram.edges)
 
-    def told(
+    def results(
         self, before: Histogram, labels: Sequence[LabelResult], thresholds: FitThresholds, module: TaggerModule
     ) -> list[Extended]:
         """Return what became of every label, those that were removed last.

@@ -25,11 +25,11 @@ class EndTogether(Callback):
     Lightning's own watch kills the first process without a word.
 
     Args:
-        told: Called before this process ends.
+        on_end: Called before this process ends.
     """
 
-    def __init__(self, told: Callable[[], None]) -> None:
-        self.told = told
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self.on_end = on_end
         self.children: Sequence[subprocess.Popen[bytes]] = ()
         self.is_ending = threading.Event()
 
@@ -81,7 +81,7 @@ class EndTogether(Callback):
                 self._kill()
                 (rank, code), *_ = [(rank, code) for rank, code in enumerate(codes, start=1) if code]
                 print(f"error: {_death(rank, code, processes=1 + len(codes))}", file=sys.stderr, flush=True)
-                self.told()
+                self.on_end()
                 os._exit(1)
 
     def _kill(self) -> None:

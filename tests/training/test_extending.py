@@ -339,7 +339,7 @@ def test_the_earlier_model_is_measured_on_the_same_photos(
     ]
     thresholds = FitThresholds(Target())
     thresholds.refitted = torch.tensor([False, True, False, False])
-    new, crimson, cold, grey = extending.told(found, labels, thresholds, module)
+    new, crimson, cold, grey = extending.results(found, labels, thresholds, module)
     expected = average_precision_score(present[:, 1], scores[:, 0])
     assert crimson.ap_before == pytest.approx(expected, abs=1e-6)
     assert cold.ap_before == pytest.approx(average_precision_score(present[:, 2], scores[:, 1:3].max(axis=1)), abs=1e-6)
@@ -356,5 +356,5 @@ def test_removed_labels_are_told_of(delivered: Path, make_data, module: TaggerMo
     table.write_text(table.read_text().replace("grey", ""))
     extending = started(delivered / "album.tagger", make_data("fewer.yaml"))
     empty = Histogram.of(torch.zeros(1, 4), torch.zeros(1, 4), kinds=torch.ones(1, dtype=torch.long))
-    *_, last = extending.told(empty, [], FitThresholds(Target()), module)
+    *_, last = extending.results(empty, [], FitThresholds(Target()), module)
     assert (last.label, last.change, last.earlier) == ("", "removed", "grey")

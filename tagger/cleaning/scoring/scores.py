@@ -54,16 +54,19 @@ def write_scores(folder: Path, values: np.ndarray, facts: Mapping[str, Any]) -> 
     """
     array = io.BytesIO()
     np.save(array, values.astype(np.float16), allow_pickle=False)
-    told = {**facts, "array": _digest(array.getvalue())}
+    signed = {**facts, "array": _digest(array.getvalue())}
     kept = folder / KEPT / facts["data_fingerprint"]
     kept.mkdir(parents=True, exist_ok=True)
-    for name, content in ((ARRAY, array.getvalue()), (FACTS, json.dumps(told, indent=1, ensure_ascii=False).encode())):
+    for name, content in (
+        (ARRAY, array.getvalue()),
+        (FACTS, json.dumps(signed, indent=1, ensure_ascii=False).encode()),
+    ):
         with written_whole(kept / name) as file:
             file.write(content)
     for name in (ARRAY, FACTS):
         with written_whole(folder / name) as file, (kept / name).open("rb") as source:
             shutil.copyfileobj(source, file)
-    return Scores(values.astype(np.float16), told)
+    return Scores(values.astype(np.float16), signed)
 
 
 def kept_scores(folder: Path, taxonomy: Taxonomy, *, photos: int) -> list[Scores]:

@@ -29,7 +29,7 @@ def run(cleaning: Cleaning) -> None:
         annotator=config.annotator,
         annotators=names(config.annotators),
     )
-    for line in told(done, path, prepare=cleaning.command_of("prepare")):
+    for line in import_lines(done, path, prepare=cleaning.command_of("prepare")):
         cleaning.say(line)
     if done.batch:
         cleaning.say(f"what is still open: {cleaning.command_of('clean', 'step=queue')}")
@@ -49,7 +49,7 @@ def names(annotators: object) -> dict[str, str]:
     return {str(key): str(name) for key, name in plain.items()}
 
 
-def told(done: Imported, path: Path, *, prepare: str) -> Iterator[str]:
+def import_lines(done: Imported, path: Path, *, prepare: str) -> Iterator[str]:
     """Yield what came of a file, line by line.
 
     Args:

@@ -47,11 +47,11 @@ def write_table(tasks: Tasks, path: Path) -> None:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for task in tasks:
-        told = (
+        evidence = (
             *(task.label.id, task.name, task.kind, task.question, task.photo),
             *("; ".join(task.evidence), task.label.definition, tasks.catalog),
         )
-        writer.writerow([f"t{task.id}", "", "", *map(cell, told)])
+        writer.writerow([f"t{task.id}", "", "", *map(cell, evidence)])
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as file:
         file.write(text.getvalue().encode("utf-8-sig", errors="backslashreplace"))

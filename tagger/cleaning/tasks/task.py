@@ -170,5 +170,5 @@ def remembered(folder: Path) -> dict[str, Sent]:
             notes = pq.ParquetFile(path).read().select(["task_id", *Sent._fields])
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is damaged ({error}); remove it and export its tasks again") from error
-        found |= {id_: Sent(*told) for id_, *told in zip(*notes.to_pydict().values(), strict=True)}
+        found |= {id_: Sent(*fields) for id_, *fields in zip(*notes.to_pydict().values(), strict=True)}
     return found

@@ -136,8 +136,8 @@ def assemble(
     gathered = {name: gather(source) for name, source in sources.items()}
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)
-    told = {name: _told(name, source, gathered, found, taxonomy) for name, source in sources.items()}
-    claims = {name: facts_.claims for name, facts_ in told.items()}
+    interpreted = {name: _interpreted(name, source, gathered, found, taxonomy) for name, source in sources.items()}
+    claims = {name: facts_.claims for name, facts_ in interpreted.items()}
     before = visible(store)
     # What was taken back is not claimed again: it would undo the undoing.
     ever = store.table("annotations") if len(before) < store.manifest.rows["annotations"] else before
@@ -172,7 +172,9 @@ def assemble(
     }
     reports = {
         name: replace(
-            _report(name, gathered[name], found, told[name], added=len(fresh[name]), vocabulary=source.vocabulary),
+            _report(
+                name, gathered[name], found, interpreted[name], added=len(fresh[name]), vocabulary=source.vocabulary
+            ),
             withdrawn=len(taken_back[name]),
             gone=len(lost[name]),
             said_before=int((earlier[name].value != UNKNOWN).sum()),
@@ -191,7 +193,9 @@ def assemble(
     )
 
 
-def _told(name: str, source: Source, gathered: Mapping[str, Gathered], found: Recognised, taxonomy: Taxonomy) -> Facts:
+def _interpreted(
+    name: str, source: Source, gathered: Mapping[str, Gathered], found: Recognised, taxonomy: Taxonomy
+) -> Facts:
     """Return what a source says in labels and about catalog rows; it is left out about photos that are not there."""
     own = gathered[name]
     of = getattr(source, "of", None) or name
@@ -320,9 +324,9 @@ def _copies(old: pa.Table, new: pa.Table) -> Copies:
 
 
 def _report(
-    name: str, gathered: Gathered, found: Recognised, told: Facts, *, added: int, vocabulary: str
+    name: str, gathered: Gathered, found: Recognised, interpreted: Facts, *, added: int, vocabulary: str
 ) -> SourceReport:
-    claims = told.claims
+    claims = interpreted.claims
     facts = claims.origin == ORIGINS.index("source")
     kinds = Counter({kind: int((facts & (claims.value == value)).sum()) for kind, value in _VALUES.items()})
     kinds["opinion"] = int((~facts).sum())
@@ -333,11 +337,11 @@ def _report(
         same_bytes=found.same_bytes[name],
         statements=dict(kinds),
         added=added,
-        unmapped=told.heard.unclaimed,
-        left_out=told.heard.left_out,
-        spelled=told.heard.spelled,
-        left_open=told.left_open,
-        nowhere=told.nowhere,
+        unmapped=interpreted.heard.unclaimed,
+        left_out=interpreted.heard.left_out,
+        spelled=interpreted.heard.spelled,
+        left_open=interpreted.left_open,
+        nowhere=interpreted.nowhere,
         skipped=gathered.skipped,
     )
 

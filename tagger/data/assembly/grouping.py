@@ -33,12 +33,12 @@ def alike(looks: pa.ChunkedArray) -> np.ndarray:
     Args:
         looks: Fingerprints; null of a photo without a file.
     """
-    seen = np.flatnonzero(looks.is_valid().to_numpy())
-    if len(seen) < 2:
+    with_look = np.flatnonzero(looks.is_valid().to_numpy())
+    if len(with_look) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    first = duplicates(as_rows(looks.take(pa.array(seen)).to_pylist())).alike
+    first = duplicates(as_rows(looks.take(pa.array(with_look)).to_pylist())).alike
     grouped = np.flatnonzero(first != ALONE)
-    return np.stack([seen[first[grouped]], seen[grouped]], axis=1)
+    return np.stack([with_look[first[grouped]], with_look[grouped]], axis=1)
 
 
 def joined(links: np.ndarray, photos: int) -> np.ndarray:

@@ -110,9 +110,9 @@ def _unchanged(
     own = pc.and_(pc.equal(noted["source"].cast(pa.string()), name), pc.equal(noted["path"], paths))
     own = pc.fill_null(own, False)
     known, noted, paths = known[own.to_numpy()], noted.filter(own), paths.filter(own)
-    seen = inspect(root, paths)
-    _count_bad(seen, source, root)
-    now = pc.utf8_slice_codeunits(seen["sha256"], 0, 32)
+    inspected = inspect(root, paths)
+    _count_bad(inspected, source, root)
+    now = pc.utf8_slice_codeunits(inspected["sha256"], 0, 32)
     # Null where it cannot be read now: nothing says that it is another one.
     other = pc.fill_null(pc.not_equal(now, noted["photo_id"]), False).to_numpy()
     result = rows.copy()
@@ -178,13 +178,13 @@ def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspec
     """Return what is new about the fresh photos; ``photo_id`` is null where one cannot be read."""
     photos = source.photos.take(pa.array(fresh))
     with_file = np.flatnonzero(photos["path"].is_valid().to_numpy())
-    seen = inspect(root, photos["path"].take(pa.array(with_file)))
-    _count_bad(seen, source, root)
-    readable = seen.filter(pc.is_null(seen["error"]))["path"]
+    inspected = inspect(root, photos["path"].take(pa.array(with_file)))
+    _count_bad(inspected, source, root)
+    readable = inspected.filter(pc.is_null(inspected["error"]))["path"]
     count_turns((location(root, path.as_py()) for path in readable), source.skipped)
     place = np.full(len(photos), -1)
     place[with_file] = np.arange(len(with_file))
-    facts = seen.take(pa.array(place, mask=place < 0))
+    facts = inspected.take(pa.array(place, mask=place < 0))
     of_bytes = pc.utf8_slice_codeunits(facts["sha256"], 0, 32)
     of_key = _ids_of(name, photos["key"].filter(photos["path"].is_null()))
     return pa.table(
@@ -203,8 +203,10 @@ def _described(name: str, source: Gathered, fresh: np.ndarray, root: str, inspec
     )
 
 
-def _count_bad(seen: pa.Table, source: Gathered, root: str) -> None:
-    for path, error in zip(*(seen.filter(pc.is_valid(seen["error"]))[name] for name in ("path", "error")), strict=True):
+def _count_bad(inspected: pa.Table, source: Gathered, root: str) -> None:
+    for path, error in zip(
+        *(inspected.filter(pc.is_valid(inspected["error"]))[name] for name in ("path", "error")), strict=True
+    ):
         source.skipped.add_photo(location(root, path.as_py()), error.as_py())
 
 
@@ -237,8 +239,8 @@ def _twins(store: CatalogStore, photos: pa.Table) -> tuple[np.ndarray, list[tupl
         return twin, []
     old = store.table("photos", _PLAIN.names)
     both = pa.concat_tables([old.cast(_PLAIN), photos.select(_PLAIN.names).cast(_PLAIN)])
-    seen = np.flatnonzero(both["look"].is_valid().to_numpy())
-    pairs = seen[near_pairs(as_rows(both["look"].take(pa.array(seen)).to_pylist()), distance=SAME)]
+    with_look = np.flatnonzero(both["look"].is_valid().to_numpy())
+    pairs = with_look[near_pairs(as_rows(both["look"].take(pa.array(with_look)).to_pylist()), distance=SAME)]
     _, source = codes(both["source"])
     pairs = np.sort(pairs, axis=1)
     pairs = pairs[(pairs[:, 1] >= len(old)) & (source[pairs[:, 0]] != source[pairs[:, 1]])]
@@ -259,10 +261,12 @@ _PLAIN = pa.schema({"source": pa.string(), "path": pa.string(), "look": pa.binar
 def _sightings(store: CatalogStore, name: str, photos: pa.Table, rows: np.ndarray, before: np.ndarray) -> pa.Table:
     """Return the sightings that are new; before those of keys that moved to another path that they left the old one."""
     new = np.flatnonzero((rows != NOWHERE) & (before == NOWHERE))
-    seen = photos.take(pa.array(new))
-    moved = seen["key"].filter(pc.is_in(seen["key"], of_source(listed(store), name)["key"].combine_chunks()))
+    new_photos = photos.take(pa.array(new))
+    moved = new_photos["key"].filter(
+        pc.is_in(new_photos["key"], of_source(listed(store), name)["key"].combine_chunks())
+    )
     return pa.concat_tables(
-        [no_longer(name, moved), _rows(name, pa.array(rows[new], pa.int32()), seen["key"], seen["path"])]
+        [no_longer(name, moved), _rows(name, pa.array(rows[new], pa.int32()), new_photos["key"], new_photos["path"])]
     )
 
 

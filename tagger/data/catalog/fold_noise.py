@@ -80,8 +80,12 @@ def write_fold_noise(folder: Path, noise: FoldNoise | None) -> None:
     if noise is None:
         (folder / FILE).unlink(missing_ok=True)
         return
-    told = asdict(noise) | {"looked_at": noise.looked_at, "wrong": noise.wrong, "is_under_limit": noise.is_under_limit}
-    write_text(folder / FILE, json.dumps(told, indent=1))
+    content = asdict(noise) | {
+        "looked_at": noise.looked_at,
+        "wrong": noise.wrong,
+        "is_under_limit": noise.is_under_limit,
+    }
+    write_text(folder / FILE, json.dumps(content, indent=1))
 
 
 def read_fold_noise(folder: Path) -> FoldNoise | None:

@@ -33,13 +33,13 @@ def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list
     sightings = store.table("sightings").filter(pc.field("photo") == row)
     annotations = store.table("annotations").filter(pc.field("photo") == row)
     batches = {batch.number: batch for batch in store.manifest.batches}
-    seen = Table(title=f"Photo {photo['photo_id']}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    photo_table = Table(title=f"Photo {photo['photo_id']}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("source", "key", "path", "listed"):
-        seen.add_column(column, overflow="fold")
+        photo_table.add_column(column, overflow="fold")
     still = listed(store).filter(pc.field("photo") == row).select(["source", "key", "path"]).to_pylist()
     for sighting in sightings.select(["source", "key", "path"]).to_pylist():
         is_listed = "yes" if sighting in still else "no more"
-        seen.add_row(*(Text(str(cell or "–")) for cell in (*sighting.values(), is_listed)))
+        photo_table.add_row(*(Text(str(cell or "–")) for cell in (*sighting.values(), is_listed)))
     statements = Table(title="Annotations, the oldest first", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("label", "value", "origin", "who", "score", "batch"):
         statements.add_column(column, overflow="fold")
@@ -56,7 +56,7 @@ def history_tables(store: CatalogStore, wanted: str, taxonomy: Taxonomy) -> list
     size = f"{photo['width']}×{photo['height']} pixels, " if photo["width"] else ""
     group = "alone in its group" if photo["group"] == row else f"in the group of photo {photo['group']}"
     return [
-        seen,
+        photo_table,
         Text(f"row {row}, {size}fold {photo['fold']}, {group}"),
         statements,
         Text(_holding(store, row, taxonomy)),

@@ -36,8 +36,8 @@ def listed(store: CatalogStore, *, undone: bool = False) -> pa.Table:
         return rows
     _, source = codes(rows["source"])
     keys, key = codes(rows["key"])
-    seen = source.astype(np.int64) * len(keys) + key
-    _, behind = np.unique(seen[::-1], return_index=True)
+    pairs = source.astype(np.int64) * len(keys) + key
+    _, behind = np.unique(pairs[::-1], return_index=True)
     last = rows.take(pa.array(np.sort(len(rows) - 1 - behind)))
     return last.filter(last["photo"].is_valid())
 

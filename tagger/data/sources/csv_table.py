@@ -105,15 +105,15 @@ def read_csv(
     try:
         with path.open(encoding=form.encoding_of(path), newline="") as file:
             first = file.readline()
-            told = re.fullmatch(r'"?sep=(.)"?\s*', first)
-            if told is None:
+            separator = re.fullmatch(r'"?sep=(.)"?\s*', first)
+            if separator is None:
                 file.seek(0)
             else:
                 first = file.readline()
                 file.seek(0)
                 file.readline()
-            delimiter = form.delimiter or (told and told[1]) or _delimiter(first, [*columns.values()], form)
-            rows = _rows(form.reader(file, delimiter), path, before=int(told is not None))
+            delimiter = form.delimiter or (separator and separator[1]) or _delimiter(first, [*columns.values()], form)
+            rows = _rows(form.reader(file, delimiter), path, before=int(separator is not None))
             header = next(rows, (1, []))[1]
             wanted = _places(
                 header, columns, optional or {}, path, hint=_hint(first, columns.values(), form, delimiter)

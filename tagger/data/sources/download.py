@@ -478,8 +478,8 @@ def _refuse(photo: _Photo) -> None:
 def _mark(url: str, answer: http.Response, total: int | None) -> str:
     """Return what changes when the photo does; something new where the server says nothing to tell that by."""
     tag, date = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    told = f"{url}\n{tag}\n{date}\n{total}" if tag or total is not None else os.urandom(16).hex()
-    return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()[:16]
+    identity = f"{url}\n{tag}\n{date}\n{total}" if tag or total is not None else os.urandom(16).hex()
+    return hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _total(answer: http.Response) -> int | None:

@@ -49,7 +49,7 @@ class Product:
         path = Path(self.root).expanduser() / self.file
         lines = json_lines(path, skipped)
         # Not the words: a product may say ten million.
-        seen: set[int] = set()
+        hashes: set[int] = set()
         while batch := list(islice(lines, CHUNK)):
             good = []
             for line, entry in batch:
@@ -57,9 +57,9 @@ class Product:
                     skipped.add(reason, f"{path}, line {line}: {str(entry)[:200]}")
                 else:
                     good.append((line, entry))
-                    if (key := hash((entry["photo"], entry["tag"]))) in seen:
+                    if (key := hash((entry["photo"], entry["tag"]))) in hashes:
                         skipped.add("tag of a photo listed again", f"{path}, line {line}: {str(entry)[:200]}")
-                    seen.add(key)
+                    hashes.add(key)
             yield _chunk(good, str(path))
 
 

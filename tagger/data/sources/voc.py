@@ -196,7 +196,7 @@ def _objects(annotation: Any, file: Path, skipped: Skipped, *, include_difficult
         {'dog': 0}
     """
     found: Objects = {}
-    seen: set[tuple[str, ...]] = set()
+    listed: set[tuple[str, ...]] = set()
     for number, item in enumerate(_things(annotation), 1):
         name, difficult = (item.findtext(tag, "").strip() for tag in ("name", "difficult"))
         value, place = PRESENT, f"{file}, object {number}"
@@ -211,9 +211,9 @@ def _objects(annotation: Any, file: Path, skipped: Skipped, *, include_difficult
         found[name] = max(found.get(name, UNKNOWN), value)
         words = tuple(text.strip() for text in item.itertext())
         if item.find("bndbox") is not None:
-            if words in seen:
+            if words in listed:
                 skipped.add("object listed again", f"{place}: {name}")
-            seen.add(words)
+            listed.add(words)
     return found
 
 

@@ -220,14 +220,14 @@ def _label(fields: Fields) -> Label:
 
 def _items(node: yaml.MappingNode, found: list[Mistake]) -> Iterator[tuple[str, Entry]]:
     """Yield keys and value nodes; YAML lets a later key silently replace an earlier one, we do not."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             found.append(Mistake(_line(key), f"expected a word before the colon, got {_value(key, found)!r}"))
             continue
-        if key.value in seen:
+        if key.value in keys:
             found.append(Mistake(_line(key), f"key {key.value!r} is written twice"))
-        seen.add(key.value)
+        keys.add(key.value)
         yield key.value, Entry(value, _line(key))
 
 

@@ -61,8 +61,10 @@ def plain(name: str) -> str:
         >>> plain("\ufeffDining\u00a0 Table "), plain("ｄｏｇ"), plain("Straße") == plain("STRASSE")
         ('dining table', 'dog', True)
     """
-    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf" and letter not in "\ufe0e\ufe0f")
-    folded = unicodedata.normalize("NFKC", seen).casefold()
+    visible = "".join(
+        letter for letter in name if unicodedata.category(letter) != "Cf" and letter not in "\ufe0e\ufe0f"
+    )
+    folded = unicodedata.normalize("NFKC", visible).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 

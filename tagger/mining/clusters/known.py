@@ -50,6 +50,6 @@ def known_labels(mining: Mining) -> KnownLabels:
     data = as_said(mining)
     catalog, rows = data.catalog, np.sort(data.train_rows)
     ids = catalog.photos["photo_id"].combine_chunks().take(pa.array(rows))
-    features = mining.seen(ids, lambda photo: catalog.place(int(rows[photo])), Skipped())
+    features = mining.embeddings(ids, lambda photo: catalog.place(int(rows[photo])), Skipped())
     there = np.flatnonzero(features.is_there)
     return KnownLabels.of(features.take(there), catalog.states[rows[there]], catalog.taxonomy.ids)

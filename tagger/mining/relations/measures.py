@@ -34,8 +34,8 @@ def share(part: Floats, rest: Floats) -> tuple[Floats, Floats, Floats]:
     return value, low, high
 
 
-def ratio(seen: Floats, expected: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return seen / expected with its lower and upper bound, the count taken for Poisson's (Garwood 1936).
+def ratio(observed: Floats, expected: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return observed / expected with its lower and upper bound, the count taken for Poisson's (Garwood 1936).
 
     The bounds are wide where labels are frequent. Nan, 0 and infinity where nothing is expected.
 
@@ -44,36 +44,36 @@ def ratio(seen: Floats, expected: Floats) -> tuple[Floats, Floats, Floats]:
         [0.0, 0.0, 0.1]
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = seen / expected
-        low = np.where(seen > 0, chi2.ppf(1 - BOUND, 2 * seen) / 2 / expected, 0.0)
-        high = chi2.ppf(BOUND, 2 * seen + 2) / 2 / expected
+        value = observed / expected
+        low = np.where(observed > 0, chi2.ppf(1 - BOUND, 2 * observed) / 2 / expected, 0.0)
+        high = chi2.ppf(BOUND, 2 * observed + 2) / 2 / expected
     nothing = expected <= 0
     return value, np.where(nothing, 0.0, low), np.where(nothing, np.inf, high)
 
 
-def correlation(seen: Floats, expected: Floats, variance: Floats, photos: Floats) -> tuple[Floats, Floats, Floats]:
+def correlation(observed: Floats, expected: Floats, variance: Floats, photos: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the correlation φ of two labels in [−1, 1] with its lower and upper bound (Fisher's z); nan of a constant.
 
     Args:
-        seen: Photos with both.
+        observed: Photos with both.
         expected: What that would be by chance.
         variance: Of that.
         photos: Photos on which both are known.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = np.clip((seen - expected) / np.sqrt(variance * (photos - 1)), -1, 1)
+        value = np.clip((observed - expected) / np.sqrt(variance * (photos - 1)), -1, 1)
         half = norm.ppf(BOUND) / np.sqrt(np.maximum(photos - 3, 1))
         # Of ±1 the logarithm is infinite, and so are its bounds.
         middle = np.arctanh(value)
     return value, np.tanh(middle - half), np.tanh(middle + half)
 
 
-def chance(seen: Floats, expected: Floats, variance: Floats) -> Floats:
+def chance(observed: Floats, expected: Floats, variance: Floats) -> Floats:
     """Return how probable such a difference is by chance, two-sided, 1 where nothing can differ.
 
     The test of Mantel and Haenszel (1959) with their correction for continuity; of one source it is Pearson's χ² with
     Yates' correction times (photos − 1) / photos.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.maximum(np.abs(seen - expected) - 0.5, 0) ** 2 / variance
+        score = np.maximum(np.abs(observed - expected) - 0.5, 0) ** 2 / variance
     return np.where(variance > 0, chi2.sf(np.where(variance > 0, score, 0), 1), 1.0)

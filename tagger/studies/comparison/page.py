@@ -50,6 +50,6 @@ def comparison_page(
 
 def shown_photos(comparison: Comparison, runs: Sequence[Run]) -> dict[int, bytes]:
     """Return the pictures of the photos that tell of labels, where one of the runs says where they lie."""
-    told = {shown.row for version in comparison.challengers for label in version.moved() for shown in label.examples}
+    rows = {shown.row for version in comparison.challengers for label in version.moved() for shown in label.examples}
     run = runs[0]
-    return load_thumbnails({row: location(str(run.roots[row]), str(run.photos[row])) for row in sorted(told)})
+    return load_thumbnails({row: location(str(run.roots[row]), str(run.photos[row])) for row in sorted(rows)})

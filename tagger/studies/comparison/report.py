@@ -47,9 +47,9 @@ def compare_runs(
     if annotations is not None:
         read = measured_on(read, annotations=annotations)
     # What a run died of may name files of this machine.
-    told = [replace(run, reason=without_places(run.reason)) for run in unfinished]
+    portable = [replace(run, reason=without_places(run.reason)) for run in unfinished]
     comparison = compare(
-        read, baseline=baseline, question=question, settings=settings, unfinished=told, annotations=annotations
+        read, baseline=baseline, question=question, settings=settings, unfinished=portable, annotations=annotations
     )
     write_comparison(output, comparison, read, command=command, commit=commit, pictures=pictures)
     return comparison

@@ -44,13 +44,13 @@ def figures_table(comparison: Comparison) -> str:
 
 def rows(comparison: Comparison) -> dict[str, str]:
     """Return the figures that some version has, in order, and what to call them here."""
-    told = {"map": f"mAP ({comparison.labels_counted} labels)"}
-    told["precision_at_matched_recall"] = f"precision at the baseline's recall ({comparison.labels_matched} labels)"
-    told |= {name: f"{TITLES[name]}, {labels} labels" for name, labels in comparison.tiers.items()}
+    of_this = {"map": f"mAP ({comparison.labels_counted} labels)"}
+    of_this["precision_at_matched_recall"] = f"precision at the baseline's recall ({comparison.labels_matched} labels)"
+    of_this |= {name: f"{TITLES[name]}, {labels} labels" for name, labels in comparison.tiers.items()}
     if comparison.target:
         asked = " and ".join(f"{name} {value:g}" for name, value in comparison.target.items())
-        told["labels_reaching"] = f"labels that reach {asked} on validation"
-    titles = TITLES | COUNTS | told
+        of_this["labels_reaching"] = f"labels that reach {asked} on validation"
+    titles = TITLES | COUNTS | of_this
     # N+ belongs to the five tags a photo, which end the figures with an interval.
     return {
         name: titles[name]

@@ -37,7 +37,7 @@ class Search:
         seed: Of the trainings.
         prune: Whether trials that are behind are stopped.
         stopping: Whether somebody asked to stop.
-        told: Called with every trial that ends.
+        on_trial: Called with every trial that ends.
     """
 
     trainings: Trainings
@@ -45,7 +45,7 @@ class Search:
     seed: int
     prune: bool
     stopping: Stopping
-    told: Callable[[Tried], None]
+    on_trial: Callable[[Tried], None]
     failures: int = field(default=0, init=False)
 
     def run(self, budget: Budget) -> None:
@@ -67,7 +67,7 @@ class Search:
                     return
                 trial, choice = self.record.begin(self.trainings.space)
             if ended := self._try(trial, choice):
-                self.told(Tried.of(ended))
+                self.on_trial(Tried.of(ended))
 
     def confirm(self, best: Tried, seeds: int) -> Confirmation | None:
         """Train the best trial's settings and the start's with seeds that chose nothing; known figures are kept.

@@ -24,38 +24,39 @@ BOUNDED = np.array([True, True, False])
 """Which of the three may not be negative."""
 
 
-class Told(NamedTuple):
+class Observations(NamedTuple):
     """What network and detector say, and what is so; all of shape (photos,) or (photos, labels)."""
 
     logits: Floats
     """Of the network's scores."""
-    seen: Floats
+    detected: Floats
     """Evidence of the best detections, 0 where there is none."""
     targets: Floats
     """1 where the photo carries the label, else 0."""
     weights: Floats
     """What it weighs."""
 
-    def at(self, index: Any) -> "Told":
+    def at(self, index: Any) -> "Observations":
         """Return a part of the photos and labels."""
-        return Told(*(values[index] for values in self))
+        return Observations(*(values[index] for values in self))
 
 
-def calibrate(told: Told, *, towards: Calibration = NETWORK_ALONE, strength: float) -> Calibration:
+def calibrate(observations: Observations, *, towards: Calibration = NETWORK_ALONE, strength: float) -> Calibration:
     """Return the calibration of one label, or of all labels together.
 
     Args:
-        told: Of any shape.
+        observations: Of any shape.
         towards: What it holds to.
         strength: How strongly; at least 0.
 
     Example:
-        >>> told = Told(*map(np.array, ([-2.0, -2.0, -2.0], [3.0, 3.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0])))
-        >>> calibrate(told, strength=0.1).detection > 1
+        >>> columns = [-2.0, -2.0, -2.0], [3.0, 3.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]
+        >>> observations = Observations(*map(np.array, columns))
+        >>> calibrate(observations, strength=0.1).detection > 1
         True
     """
-    logits, seen, targets, weights = (values.ravel() for values in told)
-    features = np.stack([logits, seen, np.ones_like(logits)], axis=1)
+    logits, detected, targets, weights = (values.ravel() for values in observations)
+    features = np.stack([logits, detected, np.ones_like(logits)], axis=1)
     anchor, signs = np.array(towards), np.where(targets > 0, 1.0, -1.0)
 
     def loss(parameters: Floats) -> float:
@@ -89,25 +90,25 @@ def _descended(loss: Callable[[Floats], float], parameters: Floats, step: Floats
     return parameters
 
 
-def calibrate_all(told: Told, *, strength: float) -> list[Calibration]:
+def calibrate_all(observations: Observations, *, strength: float) -> list[Calibration]:
     """Return the calibration of every label, each holding to the one that all share."""
-    shared = calibrate(told, strength=1.0)
-    labels = range(told.logits.shape[1])
-    return [calibrate(told.at((slice(None), label)), towards=shared, strength=strength) for label in labels]
+    shared = calibrate(observations, strength=1.0)
+    labels = range(observations.logits.shape[1])
+    return [calibrate(observations.at((slice(None), label)), towards=shared, strength=strength) for label in labels]
 
 
-def held_out_ranks(told: Told, *, strength: float, folds: int, seed: int = 0) -> Floats:
+def held_out_ranks(observations: Observations, *, strength: float, folds: int, seed: int = 0) -> Floats:
     """Return by what photos rank if each is calibrated without being looked at, (photos, labels).
 
     The photos are dealt into folds; each fold is ranked by calibrations of the others. A rank is
     l + detection / network · e: dividing by the network's weight leaves out what differs between folds without changing
     the order within them (scale and shift), and makes the ranks comparable with each other and with l itself.
     """
-    fold = np.random.default_rng(seed).permutation(len(told.logits)) % folds
-    ranks = np.empty_like(told.logits)
+    fold = np.random.default_rng(seed).permutation(len(observations.logits)) % folds
+    ranks = np.empty_like(observations.logits)
     for number in range(folds):
         out = fold == number
-        calibrations = calibrate_all(told.at(~out), strength=strength)
+        calibrations = calibrate_all(observations.at(~out), strength=strength)
         relative = [one.detection / max(one.network, 1e-3) for one in calibrations]
-        ranks[out] = told.logits[out] + np.array(relative) * told.seen[out]
+        ranks[out] = observations.logits[out] + np.array(relative) * observations.detected[out]
     return ranks

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tagger.data.states import PRESENT, Weighing, targets_and_weights, unknown_weights
-from tagger.tags.detector.calibration import Told, calibrate_all, held_out_ranks
+from tagger.tags.detector.calibration import Observations, calibrate_all, held_out_ranks
 from tagger.tags.detector.fusion import Calibration, Fusion, Way, evidence, log_odds
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision
@@ -119,12 +119,12 @@ def choose(
     calibrations, judged = _calibrated(photos, settings, unknown=unknown)
     aps = [ap_of(scores, photos, unknown=unknown) for scores in (photos.scores, judged)]
     positives = (photos.states == PRESENT).sum(dim=0).tolist()
-    seen = (photos.detected >= settings.floor).sum(dim=0).tolist()
+    counts = (photos.detected >= settings.floor).sum(dim=0).tolist()
     gains = [None if None in pair else pair[1] - pair[0] for pair in zip(*aps, strict=True)]
-    found = zip(labels, _taken(gains, positives, settings), positives, seen, *aps, calibrations, strict=True)
+    found = zip(labels, _taken(gains, positives, settings), positives, counts, *aps, calibrations, strict=True)
     choices = [
-        Choice(id_, is_taken, count < settings.least_photos, count, detected, without, fused, *told)
-        for id_, is_taken, count, detected, without, fused, told in found
+        Choice(id_, is_taken, count < settings.least_photos, count, detected, without, fused, *calibration)
+        for id_, is_taken, count, detected, without, fused, calibration in found
     ]
     return {choice.label: choice.calibration for choice in choices if choice.is_taken}, choices
 
@@ -161,12 +161,12 @@ def _calibrated(photos: Seen, settings: Choosing, *, unknown: Weighing) -> tuple
     if settings.fusion != "logistic":
         fusion = Fusion(ids, settings.fusion, dict.fromkeys(ids, Calibration()), floor=settings.floor)
         return [Calibration()] * len(ids), fusion(photos.scores, photos.detected)
-    told = _told(photos, settings, unknown=unknown)
-    judged = held_out_ranks(told, strength=settings.strength, folds=settings.folds)
-    return calibrate_all(told, strength=settings.strength), torch.from_numpy(judged).sigmoid().float()
+    observations = _observations(photos, settings, unknown=unknown)
+    judged = held_out_ranks(observations, strength=settings.strength, folds=settings.folds)
+    return calibrate_all(observations, strength=settings.strength), torch.from_numpy(judged).sigmoid().float()
 
 
-def _told(photos: Seen, settings: Choosing, *, unknown: Weighing) -> Told:
+def _observations(photos: Seen, settings: Choosing, *, unknown: Weighing) -> Observations:
     kinds = len(unknown) if not isinstance(unknown, str | int | float) else 1 + int(photos.kinds.max())
     weights = torch.tensor(unknown_weights(unknown, kinds=kinds))[photos.kinds.long()]
     weights = weights if weights.ndim == 2 else weights[:, None]
@@ -176,7 +176,7 @@ def _told(photos: Seen, settings: Choosing, *, unknown: Weighing) -> Told:
         evidence(visible, floor=settings.floor),
         *targets_and_weights(photos.states, unknown=weights),
     )
-    return Told(*(value.double().numpy() for value in values))
+    return Observations(*(value.double().numpy() for value in values))
 
 
 def measured(choices: list[Choice], photos: Seen, settings: Choosing, *, unknown: Weighing) -> list[Choice]:

@@ -83,11 +83,15 @@ class Fusion(nn.Module):
 
     def as_recipe(self) -> dict[str, Any]:
         """Return all that `from_recipe` needs beside the labels, as plain values."""
-        return {"fusion": self.way, "floor": self.floor, "taken": {id_: list(told) for id_, told in self.taken.items()}}
+        return {
+            "fusion": self.way,
+            "floor": self.floor,
+            "taken": {id_: list(calibration) for id_, calibration in self.taken.items()},
+        }
 
     def forward(self, scores: Tensor, detected: Tensor) -> Tensor:
         """Return the fused scores."""
-        return torch.where(self.takes, self._fused(scores, self._seen(detected)), scores)
+        return torch.where(self.takes, self._fused(scores, self._above_floor(detected)), scores)
 
     def owed(self, scores: Tensor, detected: Tensor) -> Tensor:
         """Return which scores are the detector's rather than the network's, boolean (photos, labels).
@@ -98,24 +102,24 @@ class Fusion(nn.Module):
             >>> Fusion(["bus"], "maximum", {"bus": Calibration()}).owed(torch.tensor([[0.5]]), torch.tensor([[0.8]]))
             tensor([[True]])
         """
-        seen = self._seen(detected)
+        above_floor = self._above_floor(detected)
         if self.way == "logistic":
-            more = self._fused(scores, seen) > 2 * self._fused(scores, torch.zeros_like(seen))
+            more = self._fused(scores, above_floor) > 2 * self._fused(scores, torch.zeros_like(above_floor))
         else:
-            more = seen > scores
-        return self.takes & (seen > 0) & more
+            more = above_floor > scores
+        return self.takes & (above_floor > 0) & more
 
-    def _seen(self, detected: Tensor) -> Tensor:
+    def _above_floor(self, detected: Tensor) -> Tensor:
         return torch.where(detected >= self.floor, detected, 0.0)
 
-    def _fused(self, scores: Tensor, seen: Tensor) -> Tensor:
+    def _fused(self, scores: Tensor, above_floor: Tensor) -> Tensor:
         if self.way == "maximum":
-            return torch.maximum(scores, seen)
+            return torch.maximum(scores, above_floor)
         if self.way == "noisy_or":
             # Rounding may leave it a little below the higher of the two.
-            return torch.maximum(1 - (1 - scores) * (1 - seen), torch.maximum(scores, seen))
-        told = self.detection * evidence(seen, floor=self.floor)
-        return torch.sigmoid(self.network * log_odds(scores) + told + self.shift)
+            return torch.maximum(1 - (1 - scores) * (1 - above_floor), torch.maximum(scores, above_floor))
+        from_detections = self.detection * evidence(above_floor, floor=self.floor)
+        return torch.sigmoid(self.network * log_odds(scores) + from_detections + self.shift)
 
     def _keep(self, name: str, values: Tensor) -> None:
         # Not persistent: the recipe says it all, and checkpoints from before there was a detector load as they are.

@@ -128,7 +128,7 @@ def _session(model: bytes, *, name: str, threads: int | None) -> Session:
 
 def _input(inputs: Sequence[Any], *, name: str) -> str:
     """Return the name of the picture among a graph's inputs."""
-    told = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
+    types = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
     picture = inputs[0] if len(inputs) == 1 else None
     if (
         picture is None
@@ -137,10 +137,12 @@ def _input(inputs: Sequence[Any], *, name: str) -> str:
         or picture.shape[0] not in (3, None)
     ):
         raise DetectorError(
-            f"{name} must take one image, float32 [3, height, width] in 0..1, as torchvision's do; it takes {told}"
+            f"{name} must take one image, float32 [3, height, width] in 0..1, as torchvision's do; it takes {types}"
         )
     if any(isinstance(side, int) for side in picture.shape[1:]):
-        raise DetectorError(f"{name} takes pictures of one size only ({told}); export it with dynamic height and width")
+        raise DetectorError(
+            f"{name} takes pictures of one size only ({types}); export it with dynamic height and width"
+        )
     return str(picture.name)
 
 
@@ -155,9 +157,9 @@ def _outputs(outputs: Sequence[Any], *, name: str) -> list[str]:
         elif len(fitting) == 1:
             found.append(fitting[0])
         else:
-            told = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in outputs)
+            types = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in outputs)
             raise DetectorError(
                 f"{name} must give boxes (float32 [N, 4]), labels (int64 [N]) and scores (float32 [N]), as "
-                f"torchvision's detectors do; it gives {told}"
+                f"torchvision's detectors do; it gives {types}"
             )
     return found

@@ -70,7 +70,7 @@ class Contents:
     names: dict[str, str] = field(default_factory=dict)
     """Of the labels that photos have or nearly have, as their lines call them; "" where they do not."""
 
-    def told(self, gallery: Gallery) -> Iterator[str]:
+    def lines(self, gallery: Gallery) -> Iterator[str]:
         """Yield what is on the page, in sentences."""
         size = gallery.path.stat().st_size / 1e6
         yield f"gallery  {gallery.path}, {self.photos:,} photos, {size:.1f} MB"

@@ -78,7 +78,7 @@ class Sidecars:
             for outcome in self.writers.map(self._outcome, some):
                 self._count(outcome)
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Yield what became of them, in sentences."""
         yield f"{self.written:,} sidecars written, {self.unchanged:,} were up to date"
         for skipped in (self.left_alone, self.failed, self.of_lightroom):

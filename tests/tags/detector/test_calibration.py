@@ -7,23 +7,23 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from tagger.tags.detector.calibration import NETWORK_ALONE, Told, calibrate, calibrate_all, held_out_ranks
+from tagger.tags.detector.calibration import NETWORK_ALONE, Observations, calibrate, calibrate_all, held_out_ranks
 from tagger.tags.detector.fusion import Calibration
 
 
-def told(photos: int = 200, labels: int = 1, *, use: float = 1.0, seed: int = 0) -> Told:
+def told(photos: int = 200, labels: int = 1, *, use: float = 1.0, seed: int = 0) -> Observations:
     """Photos of which the network knows something, and a detector ``use`` times as much."""
     rng = np.random.default_rng(seed)
     targets = (rng.random((photos, labels)) < 0.3).astype(float)
     logits = rng.normal(3 * targets - 2, 2)
     seen = np.maximum(0, use * rng.normal(2 * targets - 0.5, 1))
-    return Told(logits, seen, targets, rng.random((photos, labels)) + 0.5)
+    return Observations(logits, seen, targets, rng.random((photos, labels)) + 0.5)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_without_a_hold_it_is_scikit_learns_logistic_regression(seed: int):
     some = told(seed=seed)
-    features = np.stack([some.logits.ravel(), some.seen.ravel()], axis=1)
+    features = np.stack([some.logits.ravel(), some.detected.ravel()], axis=1)
     reference = LogisticRegression(C=np.inf, tol=1e-9, max_iter=1000)
     reference.fit(features, some.targets.ravel(), sample_weight=some.weights.ravel())
     found = calibrate(some, strength=1e-9)
@@ -50,7 +50,7 @@ def test_the_minimum_is_where_scipy_finds_it(use: float, strength: float):
 
 def test_what_speaks_against_a_label_is_left_out_and_the_rest_fitted_without_it():
     some = told()
-    against = some._replace(seen=np.maximum(0, 2 - some.seen))
+    against = some._replace(detected=np.maximum(0, 2 - some.detected))
     found = calibrate(against, strength=1e-9)
     reference = LogisticRegression(C=np.inf, tol=1e-9).fit(
         against.logits, against.targets.ravel(), sample_weight=against.weights.ravel()
@@ -77,7 +77,7 @@ def test_the_stronger_the_hold_the_nearer_it_stays():
 
 
 def test_nothing_told_is_the_network_alone():
-    nothing = Told(*np.zeros((4, 0, 1)))
+    nothing = Observations(*np.zeros((4, 0, 1)))
     assert calibrate(nothing, strength=1.0) == NETWORK_ALONE
 
 
@@ -105,6 +105,6 @@ def test_no_photo_is_ranked_by_what_is_so_of_itself():
 def test_photos_without_a_detection_rank_as_the_network_ranks_them():
     some = told(80, labels=2)
     ranks = held_out_ranks(some, strength=3.0, folds=4)
-    none = some.seen == 0
+    none = some.detected == 0
     assert none.any() and (ranks[none] == some.logits[none]).all()
     assert (ranks[~none] >= some.logits[~none]).all()

@@ -42,7 +42,7 @@ def test_photos_beyond_the_limit_are_named_and_counted(tmp_path: Path, lines: Li
     (rest,) = blocks(tmp_path / "album.html", "rest")
     names = [name.rpartition("/")[2] for name in rest["beyond"]]
     assert names == ["two\\nlines.jpg", f"\\udcff{250 * 'a'}.jpg"]
-    told = list(contents.told(Gallery(tmp_path / "album.html", limit=5, side=64)))
+    told = list(contents.lines(Gallery(tmp_path / "album.html", limit=5, side=64)))
     assert "2 more photos are only named in it: gallery_limit=5" in told
 
 

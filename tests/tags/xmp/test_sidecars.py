@@ -84,8 +84,8 @@ def test_what_is_no_sidecar_is_left_as_it_is_and_the_others_are_written(photo: P
     reasons = dict(made.left_alone.counts)
     assert reasons.pop("have no sidecar, they are behind a URL") == 1
     assert [reason.split(": ")[1] for reason in reasons] == ["no XML"]
-    assert "1 sidecars written, 0 were up to date" in made.told()
-    assert "1 photos: have no sidecar, they are behind a URL, for instance s3://bucket/a.jpg" in made.told()
+    assert "1 sidecars written, 0 were up to date" in made.lines()
+    assert "1 photos: have no sidecar, they are behind a URL, for instance s3://bucket/a.jpg" in made.lines()
 
 
 def test_links_pipes_folders_and_what_is_write_protected_are_left_alone(tmp_path: Path):

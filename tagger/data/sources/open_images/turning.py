@@ -45,8 +45,8 @@ def write_rotation(file: Path, degrees: int) -> bool:
         return False
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = _ORIENTATIONS[degrees]
-    told = exif.tobytes()
-    segment = b"\xff\xe1" + (len(told) + 2).to_bytes(2, "big") + told
+    payload = exif.tobytes()
+    segment = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
     with written_whole(file) as written:
         written.write(_START + segment + jpeg.removeprefix(_START))
     return True
