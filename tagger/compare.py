@@ -16,7 +16,7 @@ from tagger.studies.comparison.comparison import Comparison, Settings
 from tagger.studies.comparison.mlflow import log_comparison
 from tagger.studies.comparison.named_runs import named_runs
 from tagger.studies.comparison.report import compare_runs
-from tagger.studies.standing import RUNS, standing
+from tagger.studies.status import RUNS, job_statuses
 from tagger.studies.study import study_of
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import commit_of_code
@@ -75,7 +75,7 @@ def of_study(config: DictConfig, settings: Settings) -> tuple[Comparison, Path]:
     )
     comparison = compared(
         study,
-        standing(study, runs),
+        job_statuses(study, runs),
         runs=runs,
         output=output,
         command=typed(),

@@ -27,8 +27,8 @@ from tagger.tags.gallery.page import Contents, Gallery, write_gallery
 from tagger.tags.gallery.shown import KnownLabels
 from tagger.tags.runtime import Tagger
 from tagger.tags.tagging.album import tagged
-from tagger.tags.tagging.looking import pace
 from tagger.tags.tagging.near import offered
+from tagger.tags.tagging.pixel_batches import pace
 from tagger.tags.tagging.tag_file import Names, TagFile, TaggedPhoto, plain, read_lines
 from tagger.tags.xmp.keywords import Namer
 from tagger.tags.xmp.sidecars import Sidecars, only_here

@@ -24,8 +24,8 @@ from tagger.studies.composing import composing
 from tagger.studies.job import jobs_of
 from tagger.studies.memory import recall, remember
 from tagger.studies.running import run_job
-from tagger.studies.standing import Standing, standing
-from tagger.studies.standing_table import standing_table
+from tagger.studies.status import JobStatus, job_statuses
+from tagger.studies.status_table import status_table
 from tagger.studies.study import Study, study_of
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import commit_of_code
@@ -78,18 +78,18 @@ def conduct(config: DictConfig, words: Sequence[str]) -> bool:
     study, runs = study_of(config.study, config.hydra.runtime.choices["study"]), Path(config.runs).expanduser()
     console = Console(highlight=False)
     console.print(f"{study.name}  {study.question}", markup=False, soft_wrap=True)
-    stands = standing(study, runs)
-    if missing := [one for one in stands if not one.is_done]:
-        console.print(f"{len(missing)} of {len(stands)} runs are missing")
-        stands = train(study, runs, missing, words)
+    statuses = job_statuses(study, runs)
+    if missing := [one for one in statuses if not one.is_done]:
+        console.print(f"{len(missing)} of {len(statuses)} runs are missing")
+        statuses = train(study, runs, missing, words)
     elif recall(study, runs, "mlflow_status") not in (None, "FINISHED"):
         # Killed after its last run.
         close(study, runs, "FINISHED")
-    console.print(standing_table(stands))
+    console.print(status_table(statuses))
     if config.output is not None:
         output = answer_folder(config, study, runs, words)
-        answer(study, stands, runs=runs, output=output, command=command(words), console=console)
-    return all(one.is_done for one in stands)
+        answer(study, statuses, runs=runs, output=output, command=command(words), console=console)
+    return all(one.is_done for one in statuses)
 
 
 def answer_folder(config: DictConfig, study: Study, runs: Path, words: Sequence[str]) -> Path:
@@ -100,7 +100,7 @@ def answer_folder(config: DictConfig, study: Study, runs: Path, words: Sequence[
     return Path(config.output).expanduser() / study.name
 
 
-def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence[str]) -> list[Standing]:
+def train(study: Study, runs: Path, missing: Sequence[JobStatus], words: Sequence[str]) -> list[JobStatus]:
     """Run the missing jobs below one run in MLflow, and return how the study stands then."""
     parent = begin(study, runs, words)
     status = "KILLED"
@@ -109,12 +109,12 @@ def train(study: Study, runs: Path, missing: Sequence[Standing], words: Sequence
         # Hydra would make a folder called "~".
         words = [*words, *as_typed([f"runs={runs}"], "runs")]
         launch([*words, *([f"parent={parent}"] if parent else []), f"job={numbers}"])
-        stands = standing(study, runs)
-        status = "FINISHED" if all(one.is_done for one in stands) else "FAILED"
+        statuses = job_statuses(study, runs)
+        status = "FINISHED" if all(one.is_done for one in statuses) else "FAILED"
     finally:
         if parent:
             close(study, runs, status)
-    return stands
+    return statuses
 
 
 def launch(words: Sequence[str]) -> None:

@@ -17,12 +17,12 @@ from tagger.errors import shown_plainly
 from tagger.model.allocation import keep_freed_memory
 from tagger.pages.left_out import print_left_out
 from tagger.tags.detector.choosing import chosen_figures
-from tagger.tags.detector.fusing import FuseDetector
-from tagger.tags.fitting import FitThresholds
+from tagger.tags.detector.fusion_callback import FusionCallback
 from tagger.tags.relations.audit import audit_figures
-from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.relations.audit_callback import AuditCallback
 from tagger.tags.teachers import named
 from tagger.tags.thresholds import Contract
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.console import print_closing
 from tagger.tracking.deliverables import write_deliverables
 from tagger.tracking.expert import Trained, expert_figures
@@ -39,8 +39,8 @@ from tagger.tracking.test_scores import Scored, TestScores
 from tagger.training.building import assemble, build_data, build_trainer, places, see_photos
 from tagger.training.experts import fit_experts
 from tagger.training.extending import Extending
+from tagger.training.finalising import finalise
 from tagger.training.processes import EndTogether
-from tagger.training.settling import settle_best
 from tagger.training.words import as_hydra_takes
 
 
@@ -79,26 +79,26 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=True, verbose=False)
     experts = instantiate(config.experts).divide(data.taxonomy)
-    module, looking = assemble(config, data, experts=len(experts))
+    module, detector = assemble(config, data, experts=len(experts))
     if extending:
         extending.carry_over(module, data)
     facts, noise = run_facts(config, data), noise_figures(data.fold_noise, fingerprint=data.labelled.fingerprint)
     check_same_data(run, facts, *data.folds_by_content)
     logger = build_logger(config, run, facts)
-    thresholds = FitThresholds(instantiate(config.thresholds), extending.thresholds if extending else None)
+    thresholds = ThresholdsCallback(instantiate(config.thresholds), extending.thresholds if extending else None)
     test, history = TestScores(), History()
-    fusing, audit = FuseDetector(looking), AuditRules(config.rules.keep)
+    fusion, audit = FusionCallback(detector), AuditCallback(config.rules.keep)
     # Before what keeps checkpoints: they must hold the rows that are kept.
     ours = extending.callbacks() if extending else []
     together = EndTogether(on_end=lambda: end(logger, "FAILED"))
-    ours += [thresholds, fusing, audit, test, history, together, progress_bar()]
+    ours += [thresholds, fusion, audit, test, history, together, progress_bar()]
     trainer = build_trainer(config, run, logger, ours)
     if trainer.is_global_zero and data.copies.groups:
         print(data.copies.sentence(), flush=True)
     with run_status(logger), together.guarded():
         if extending and trainer.is_global_zero:
             print(extending.sentence(data), flush=True)
-        unmapped = see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
+        unmapped = see_photos(data, module, detector, trainer.strategy.root_device, places(config.teacher))
         before = extending.before(module, data, trainer.strategy.root_device) if extending else None
         if trainer.is_global_zero:
             run.remember(facts=facts)
@@ -112,7 +112,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
         else:
             trainer.fit(module, data, ckpt_path=run.newest_checkpoint(), weights_only=True)
         fit_seconds = time.monotonic() - fit_started
-        val_map = settle_best(trainer, module, data, run, fusing, audit)
+        val_map = finalise(trainer, module, data, run, fusion, audit)
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
             result = measure(data, thresholds.contract, test.scored)
@@ -120,7 +120,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
             for place, error in history.bad_photos.items():
                 data.left_out.add_photo(place, error)
             result.metrics.update(
-                chosen_figures(fusing.choices, unmapped)
+                chosen_figures(fusion.choices, unmapped)
                 | expert_figures(trained)
                 | audit_figures(audit.effects or [])
                 | noise
@@ -141,7 +141,7 @@ def train(config: DictConfig, data: PhotoData, run: RunFolder, extending: Extend
                 contract=thresholds.contract,
                 validation=thresholds.histogram,
                 test=test.scored,
-                detector=fusing.choices,
+                detector=fusion.choices,
                 unmapped=unmapped,
                 audit=audit.effects or [],
                 photos=data.places(test.scored.rows),

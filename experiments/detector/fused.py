@@ -24,8 +24,8 @@ from tagger.data.dataset import dense_states
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.network import Network
 from tagger.tags.detector.choosing import Choice, Seen, choose, measured
+from tagger.tags.detector.data_detector import DataDetector
 from tagger.tags.detector.fusion import WAYS, Fusion
-from tagger.tags.detector.looking import Looking
 from tagger.tags.detector.settings import OnnxFile
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision, tally_at
@@ -57,7 +57,7 @@ def studied(run: Path, settings: OnnxFile) -> Iterator[tuple[str, Row, list[Choi
     """Yield the test figures of one run for every way to use the detector."""
     config = read_run_to_build(run / "config.yaml")
     data, target = build_data(config), instantiate(config.thresholds)
-    looking = Looking.open(settings, data.taxonomy, cache=data.cache)
+    looking = DataDetector.open(settings, data.taxonomy, cache=data.cache)
     assert looking is not None
     network, _, _ = load_checkpoint(run / "checkpoints" / "best.ckpt")
     data.prepare(network.normalisation)

@@ -21,7 +21,7 @@ from tagger.model.network import Network
 from tagger.tags.delivery.trained import read_trained
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import tally_at
-from tagger.tags.thresholds import SILENCE, fit
+from tagger.tags.thresholds import NEVER, fit
 from tagger.training.building import build_data
 from tagger.trust import read_run_to_build
 
@@ -55,7 +55,7 @@ def measured(checkpoint: Path) -> Iterator[list[float]]:
             tally = tally_at(fold, contract.thresholds, unknown=data.weights)
             overall, (*_, macro) = tally.overall(), tally.macro()
             rates = (overall.precision, overall.recall, overall.f1)
-            given = (contract.thresholds < SILENCE).sum().item()
+            given = (contract.thresholds < NEVER).sum().item()
             yield [given, tally.tagged.sum().item() / photos, *(rate.item() for rate in rates), macro.value or 0.0]
 
 

@@ -44,7 +44,7 @@ from tagger.data.sampler import ReplicationSampler
 from tagger.data.states import targets_and_weights
 from tagger.model.allocation import keep_freed_memory
 from tagger.model.network import Network
-from tagger.tags.fitting import FitThresholds
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.history import History
 from tagger.tracking.mlflow import build_logger, run_status
 from tagger.tracking.quiet import quieten
@@ -233,7 +233,7 @@ def our_loop(config: DictConfig, data: PhotoData, folder: Path) -> Stopwatch:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         run = RunFolder(Path(name), resumed=False)
         logger = build_logger(config, run, run_facts(config, data))
-        callbacks = [FitThresholds(instantiate(config.thresholds)), TestScores(), History()]
+        callbacks = [ThresholdsCallback(instantiate(config.thresholds)), TestScores(), History()]
         # Where nobody looks on, there is no progress bar.
         with redirect_stdout(io.StringIO()), run_status(logger):
             build_trainer(config, run, logger, callbacks).fit(module, data)

@@ -25,7 +25,7 @@ from tagger.data.dataset import FeatureDataset, Kinds, KindsByLabel, Looked, Pho
 from tagger.data.embeddings import Features
 from tagger.data.features import cached_views
 from tagger.data.inspection import SCHEMA, inspect
-from tagger.data.label_counts import LabelCounts, Silence, label_counts
+from tagger.data.label_counts import LabelCounts, UnknownWeights, label_counts
 from tagger.data.loader import Position, ResumableLoader
 from tagger.data.normalisation import Normalisation
 from tagger.data.pool import with_pool
@@ -154,7 +154,7 @@ class PhotoData(pl.LightningDataModule):
         """What a detector sees on the photos that validate and test; None: none looks."""
         self.taught: Looked | None = None
         """What teachers say of the photos that train, NaN where none knows a label; None: there is no teacher."""
-        self.apart: np.ndarray | None = None
+        self.per_label_unknown_weight: np.ndarray | None = None
         """What an unknown label weighs on every photo whatever its sources say, (labels,), NaN where they count."""
         self.dealt_by: Sequence[int] | None = None
         """Columns of the labels by which photos without a fold are dealt into folds; None: all."""
@@ -257,8 +257,12 @@ class PhotoData(pl.LightningDataModule):
     @property
     def weights(self) -> tuple[float, ...]:
         """What an unknown label weighs as a negative on each kind of photo; last, of labels that are weighed apart."""
-        apart = [] if self.apart is None else np.unique(self.apart[~np.isnan(self.apart)]).tolist()
-        return (*self._weight_and_kind[0].tolist(), *apart)
+        per_label = (
+            []
+            if self.per_label_unknown_weight is None
+            else np.unique(self.per_label_unknown_weight[~np.isnan(self.per_label_unknown_weight)]).tolist()
+        )
+        return (*self._weight_and_kind[0].tolist(), *per_label)
 
     @property
     def kinds(self) -> np.ndarray:
@@ -268,20 +272,20 @@ class PhotoData(pl.LightningDataModule):
     @property
     def kinds_by_label(self) -> Kinds:
         """The same where no label is weighed apart; else the kind of every label on every photo."""
-        if self.apart is None:
+        if self.per_label_unknown_weight is None:
             return self.kinds
-        return KindsByLabel(self.kinds, ~np.isnan(self.apart), len(self._weight_and_kind[0]))
+        return KindsByLabel(self.kinds, ~np.isnan(self.per_label_unknown_weight), len(self._weight_and_kind[0]))
 
-    def weigh_apart(self, columns: Sequence[int], unknown: Unknown) -> None:
+    def set_unknown_weight(self, columns: Sequence[int], unknown: Unknown) -> None:
         """From now on let what is unknown of some labels weigh the same on every photo, whatever its sources say."""
         if columns:
-            self.apart = np.full(len(self.taxonomy), np.nan)
-            self.apart[list(columns)] = unknown_weight(unknown)
+            self.per_label_unknown_weight = np.full(len(self.taxonomy), np.nan)
+            self.per_label_unknown_weight[list(columns)] = unknown_weight(unknown)
 
-    def _unknown_of(self, rows: np.ndarray) -> np.ndarray | Silence:
+    def _unknown_of(self, rows: np.ndarray) -> np.ndarray | UnknownWeights:
         weights, kinds = self._weight_and_kind
         own = weights[kinds[rows]]
-        return own if self.apart is None else Silence(own, self.apart)
+        return own if self.per_label_unknown_weight is None else UnknownWeights(own, self.per_label_unknown_weight)
 
     @cached_property
     def folds(self) -> np.ndarray:
@@ -438,7 +442,7 @@ class PhotoData(pl.LightningDataModule):
     def state_counts(self) -> dict[str, float]:
         """Return how many annotations of each state every part used, and what each unknown one weighed."""
         unknown = self._unknown_of(self.train_rows)
-        if isinstance(unknown, Silence):
+        if isinstance(unknown, UnknownWeights):
             unknown = np.where(np.isnan(unknown.labels), unknown.photos.mean(), unknown.labels)
         counts = {"states/unknown_weight": float(unknown.mean())}
         for part, rows in (("train", self.train_rows), ("val", self.val_rows), ("test", self.test_rows)):
@@ -473,7 +477,9 @@ class PhotoData(pl.LightningDataModule):
         part.folds = self.folds
         # A detector speaks of all labels.
         part.detected = None
-        part.apart = None if self.apart is None else self.apart[list(columns)]
+        part.per_label_unknown_weight = (
+            None if self.per_label_unknown_weight is None else self.per_label_unknown_weight[list(columns)]
+        )
         if (taught := self.taught) is not None:
             part.taught = lambda rows: taught(rows)[:, columns]
         if own_photos:

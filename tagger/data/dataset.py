@@ -36,13 +36,13 @@ class KindsByLabel:
 
     photos: np.ndarray
     """Kind of every photo, (photos,)."""
-    apart: np.ndarray
+    is_per_label: np.ndarray
     """Whether a label has a kind of its own, boolean (labels,)."""
     kind: int
     """That kind."""
 
     def __getitem__(self, rows: np.ndarray | int) -> np.ndarray:
-        return np.where(self.apart, self.kind, self.photos[rows][..., None])
+        return np.where(self.is_per_label, self.kind, self.photos[rows][..., None])
 
 
 Looked = Callable[[np.ndarray], np.ndarray]

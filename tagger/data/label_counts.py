@@ -23,7 +23,7 @@ class LabelCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Silence:
+class UnknownWeights:
     """What an unknown label weighs as a negative: as its photo says, or, for some labels, the same on every photo."""
 
     photos: np.ndarray
@@ -33,13 +33,13 @@ class Silence:
 
 
 def label_counts(
-    states: csr_array, *, unknown: float | np.ndarray | Silence, factors: np.ndarray | None = None
+    states: csr_array, *, unknown: float | np.ndarray | UnknownWeights, factors: np.ndarray | None = None
 ) -> LabelCounts:
     """Count on how many photos each label is present and absent.
 
     Args:
         states: int8 (photos, labels); what is not stored is unknown.
-        unknown: Weight in [0, 1] of an unknown label as a negative; one for every photo, (photos,); or a `Silence`.
+        unknown: Weight in [0, 1] of an unknown label as a negative; one for every photo, (photos,); or a `UnknownWeights`.
         factors: How often each photo counts, (photos,); None: once.
 
     Example:
@@ -52,7 +52,7 @@ def label_counts(
     weights = np.repeat(factors, np.diff(states.indptr))
     present = np.bincount(states.indices, weights=weights * (states.data > 0), minlength=labels)
     absent = np.bincount(states.indices, weights=weights * (states.data < 0), minlength=labels)
-    if isinstance(unknown, Silence):
+    if isinstance(unknown, UnknownWeights):
         unsaid = np.where(
             np.isnan(unknown.labels),
             _unsaid(states, factors * unknown.photos),

@@ -17,7 +17,7 @@ import numpy as np
 from rich.table import Table
 from scipy.sparse import csr_array
 
-from tagger.data.label_counts import LabelCounts, Silence, label_counts
+from tagger.data.label_counts import LabelCounts, UnknownWeights, label_counts
 
 Phi = Literal["natural", "sqrt", "uniform"]
 Length = Literal["photos", "replicated"]
@@ -26,7 +26,7 @@ Level = Literal["photos", "labels"]
 
 
 def label_frequencies(
-    states: csr_array, *, unknown: float | np.ndarray | Silence, factors: np.ndarray | None = None
+    states: csr_array, *, unknown: float | np.ndarray | UnknownWeights, factors: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the share of photos that carry each label, among those that count for it.
 
@@ -128,12 +128,12 @@ class Replication:
         if not 0 < self.target_frequency <= 1:
             raise ValueError(f"target_frequency must lie in (0, 1], got {self.target_frequency}")
 
-    def label_factors(self, states: csr_array, *, unknown: float | np.ndarray | Silence) -> np.ndarray:
+    def label_factors(self, states: csr_array, *, unknown: float | np.ndarray | UnknownWeights) -> np.ndarray:
         """Return the factor of every label, float64 (labels,); see `label_factors`."""
         frequencies = label_frequencies(states, unknown=unknown)
         return label_factors(frequencies, target_frequency=self.target_frequency, phi=self.phi)
 
-    def factors(self, states: csr_array, *, unknown: float | np.ndarray | Silence) -> np.ndarray:
+    def factors(self, states: csr_array, *, unknown: float | np.ndarray | UnknownWeights) -> np.ndarray:
         """Return the factor of every photo, float64 (photos,); see `photo_factors`."""
         return photo_factors(states, self.label_factors(states, unknown=unknown), pooling=self.pooling)
 
@@ -169,7 +169,9 @@ class Plan:
         return self.draws / self.photos
 
 
-def plan(states: csr_array, replication: Replication, *, unknown: float | np.ndarray | Silence, top: int = 10) -> Plan:
+def plan(
+    states: csr_array, replication: Replication, *, unknown: float | np.ndarray | UnknownWeights, top: int = 10
+) -> Plan:
     """Return what an epoch will draw, without drawing it.
 
     Args:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tagger.errors import UserError
 from tagger.studies.memory import recall, remember
-from tagger.studies.standing import Standing, by_version, left
+from tagger.studies.status import JobStatus, by_version, left
 from tagger.studies.study import Study
 from tagger.tracking.run_folder import commit_of_code
 
@@ -21,13 +21,13 @@ NOTHING = "nothing to compare yet: that takes a finished run of the baseline and
 
 
 def answer(
-    study: Study, stands: Sequence[Standing], *, runs: Path, output: Path, command: str, console: Console
+    study: Study, statuses: Sequence[JobStatus], *, runs: Path, output: Path, command: str, console: Console
 ) -> None:
     """Compare the versions by their finished runs, unless these very runs have been compared already for this question.
 
     Args:
         study: What is asked.
-        stands: What is there of its runs.
+        statuses: What is there of its runs.
         runs: The folder of all runs.
         output: Folder to write to.
         command: What was typed.
@@ -36,7 +36,7 @@ def answer(
     Raises:
         UserError: If the runs cannot be compared.
     """
-    finished, missing = by_version(stands), left(stands)
+    finished, missing = by_version(statuses), left(statuses)
     these = {
         "question": study.question,
         "baseline": study.baseline,
@@ -49,7 +49,7 @@ def answer(
         if not _is_comparable(study, {version: folders for version, folders in finished.items() if folders}):
             console.print(NOTHING)
             return
-        comparison = compared(study, stands, runs=runs, output=output, command=command)
+        comparison = compared(study, statuses, runs=runs, output=output, command=command)
         console.print(*spoken(comparison), sep="\n", markup=False, soft_wrap=True)
         remember(study, runs, compared=these)
     console.print(f"compared  {output / 'README.md'} and report.html", soft_wrap=True)
@@ -57,7 +57,7 @@ def answer(
 
 def compared(
     study: Study,
-    stands: Sequence[Standing],
+    statuses: Sequence[JobStatus],
     *,
     runs: Path,
     output: Path,
@@ -69,7 +69,7 @@ def compared(
 
     Args:
         study: What is asked.
-        stands: What is there of its runs.
+        statuses: What is there of its runs.
         runs: The folder of all runs.
         output: Folder to write to.
         command: What was typed.
@@ -84,7 +84,7 @@ def compared(
     from tagger.studies.comparison.report import compare_runs
     from tagger.studies.parent import open_parent
 
-    finished = {version: folders for version, folders in by_version(stands).items() if folders}
+    finished = {version: folders for version, folders in by_version(statuses).items() if folders}
     if not _is_comparable(study, finished):
         raise UserError(f"{NOTHING}; python -m tagger.study study={study.name} makes them")
     comparison = compare_runs(
@@ -95,7 +95,7 @@ def compared(
         command=command,
         commit=commit_of_code(),
         settings=settings,
-        unfinished=left(stands),
+        unfinished=left(statuses),
         pictures=pictures,
     )
     # Whoever only compares makes no run to hold those of others.

@@ -19,9 +19,9 @@ def lasting(settings: Any, *aside: str) -> dict[str, Any]:
         >>> lasting({"runs": "runs", "seed": 1, "data": {"workers": 2, "size": 224}}, "seed")
         {'data.size': 224}
     """
-    apart = (*ASIDE, *aside)
+    left_alone = (*ASIDE, *aside)
     return {
         name: value
         for name, value in flatten(settings)
-        if not any(name == other or name.startswith(f"{other}.") for other in apart)
+        if not any(name == other or name.startswith(f"{other}.") for other in left_alone)
     }

@@ -111,7 +111,7 @@ def read_corrections(path: Path) -> Iterator[Correction]:
         raise UserError(f"corrections={path} cannot be read: {error.strerror or error}") from error
 
 
-def standing(corrections: Iterable[Correction]) -> dict[tuple[str, str], Correction]:
+def current(corrections: Iterable[Correction]) -> dict[tuple[str, str], Correction]:
     """Return the verdict that holds by photo id and label: the last one, unless it takes back an earlier one.
 
     Example:
@@ -156,7 +156,7 @@ class CorrectionsFile:
             raise UserError(f"corrections={path} cannot be written: {error.strerror or error}") from error
         try:
             self._file = self._opened()
-            self.standing: Mapping[tuple[str, str], Correction] = standing(self._read_and_mend())
+            self.current: Mapping[tuple[str, str], Correction] = current(self._read_and_mend())
         except BaseException:
             self.close()
             raise
@@ -175,7 +175,7 @@ class CorrectionsFile:
 
     def held(self, photo_id: str, label: str) -> Value:
         """Return what holds of a label on a photo; ``unknown`` if nobody has decided."""
-        correction = self.standing.get((photo_id, label))
+        correction = self.current.get((photo_id, label))
         return "unknown" if correction is None else correction.value
 
     def say(self, correction: Correction) -> Value | None:
@@ -193,7 +193,7 @@ class CorrectionsFile:
                 return None
             self._append(correction.to_line())
             # A new mapping: the pages of others are reading the old one.
-            self.standing = standing([*self.standing.values(), correction])
+            self.current = current([*self.current.values(), correction])
             return before
 
     def _append(self, line: bytes) -> None:

@@ -17,7 +17,7 @@ from tagger.data.states import Weighing
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import Curves, Tally, curves, ratio, tally_at
 
-SILENCE = 2.0
+NEVER = 2.0
 """Threshold that no score reaches. Far enough above 1 to stay there in half precision, and finite for every format."""
 
 Fallback = Literal["best_f1", "silence"]
@@ -78,7 +78,7 @@ class OperatingPoint:
     """Where one label works on its precision-recall curve, measured on validation; None where there is no answer."""
 
     threshold: float
-    """The label is given from this score; ``SILENCE`` (2.0) if it never is."""
+    """The label is given from this score; ``NEVER`` (2.0) if it never is."""
     precision: float | None
     """None if nothing is tagged."""
     recall: float | None
@@ -104,7 +104,7 @@ class Contract:
     unknown: Weighing
     """What an unknown label counted for."""
     thresholds: Tensor
-    """float32, shape (labels,): edges of the histogram, or ``SILENCE``."""
+    """float32, shape (labels,): edges of the histogram, or ``NEVER``."""
     tally: Tally
     """What the thresholds gave on validation: tagged, found, support, and precision, recall and F1 from them."""
     verdicts: tuple[Verdict, ...]
@@ -198,7 +198,7 @@ def fit(histogram: Histogram, target: Target, *, unknown: Weighing) -> Contract:
     choices = [_choose(curves(block, unknown=unknown), target) for block in histogram.blocks()]
     thresholds, is_certified, is_met = (torch.cat(column) for column in zip(*choices, strict=True))
     tally = tally_at(histogram, thresholds, unknown=unknown)
-    verdicts, fallbacks = _verdicts(target, is_certified, is_met, silent=thresholds == SILENCE)
+    verdicts, fallbacks = _verdicts(target, is_certified, is_met, silent=thresholds == NEVER)
     return Contract(target, unknown, thresholds, tally, verdicts, fallbacks)
 
 
@@ -221,7 +221,7 @@ def _choose(curve: Curves, target: Target) -> tuple[Tensor, Tensor, Tensor]:
     preference = torch.where(is_met[:, None], _preference(curve, target), curve.f1)
     best = _highest_of_greatest(preference.where(eligible, -1.0))
     given = is_met if target.fallback == "silence" else is_met | worthwhile.any(dim=1)
-    return curve.thresholds[best].where(given, SILENCE), is_certified, is_met
+    return curve.thresholds[best].where(given, NEVER), is_certified, is_met
 
 
 def _meeting(curve: Curves, target: Target, candidates: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from tagger.errors import UserError
 from tagger.tracking.run_folder import RunFolder, flatten
-from tagger.tracking.server import FAILURES, briefly, is_mlflow, reaching, silence, taking_turns
+from tagger.tracking.server import FAILURES, briefly, is_mlflow, outage_message, reaching, taking_turns
 
 FOLDER = "folder_id"
 """Tag by which the run of a folder is found, should we have been killed before its id was written down."""
@@ -119,7 +119,9 @@ class RunLogger(MLFlowLogger):
                 self._log(run_id, [*self._waiting(), *points])
         except FAILURES as error:
             self._silent_until = time.monotonic() + AGAIN_SECONDS
-            print(f"{silence(self._tracking_uri, error)}: what it should know waits in {self.outbox}", flush=True)
+            print(
+                f"{outage_message(self._tracking_uri, error)}: what it should know waits in {self.outbox}", flush=True
+            )
             return False
         self.outbox.unlink(missing_ok=True)
         return True

@@ -43,7 +43,7 @@ def reaching(uri: str, *, way_out: str = "") -> Iterator[None]:
         make_tables(uri)
         yield
     except FAILURES as error:
-        raise TrackingError(f"{silence(uri, error)}; {way_out}") from error
+        raise TrackingError(f"{outage_message(uri, error)}; {way_out}") from error
 
 
 _HAVE_TABLES = set[str]()
@@ -124,7 +124,7 @@ def is_mlflow(logger: DictConfig) -> bool:
     return str(logger._target_).endswith("MLFlowLogger")
 
 
-def silence(uri: str, error: BaseException) -> str:
+def outage_message(uri: str, error: BaseException) -> str:
     """Return in words that MLflow does not answer, and why; without the name and password that may be in an address.
 
     Example:

@@ -17,7 +17,7 @@ from tagger.errors import UserError
 from tagger.model.losses import ByReplication, Distillation, NeedsCounts, WeighedLoss
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
-from tagger.tags.detector.looking import Looking
+from tagger.tags.detector.detector import DataDetector
 from tagger.tags.teachers import Teachers
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.checkpoints import LastCheckpoint, WholeCheckpoints
@@ -45,15 +45,15 @@ def places(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(place) for place in value]
 
 
-def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, Looking | None]:
+def assemble(config: DictConfig, data: PhotoData, *, experts: int = 0) -> tuple[TaggerModule, DataDetector | None]:
     """Build what Lightning trains and the detector that looks for objects beside it; no photo is looked at yet."""
     network = build_network(config, len(data.taxonomy), experts=experts)
     data.prepare(network.normalisation)
-    looking = Looking.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
-    module = build_module(config, data, network, looking)
+    detector = DataDetector.open(instantiate(config.detector), data.taxonomy, cache=data.cache)
+    module = build_module(config, data, network, detector)
     # A misspelled setting of the optimizer speaks up now and not after the features are cached.
     module.optimizer_factory(network)
-    return module, looking
+    return module, detector
 
 
 def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Network:
@@ -64,7 +64,9 @@ def build_network(config: DictConfig, labels: int, *, experts: int = 0) -> Netwo
     return build(backbones=experts, weights=None) if experts and config.regime.train_backbone else build()
 
 
-def build_module(config: DictConfig, data: PhotoData, network: Network, looking: Looking | None = None) -> TaggerModule:
+def build_module(
+    config: DictConfig, data: PhotoData, network: Network, detector: DataDetector | None = None
+) -> TaggerModule:
     """Build what Lightning trains, with the recipe to build its network again."""
     settings: Any = OmegaConf.to_container(config.network, resolve=True)
     settings["head"] = OmegaConf.to_container(config.head, resolve=True)
@@ -90,7 +92,7 @@ def build_module(config: DictConfig, data: PhotoData, network: Network, looking:
         mixup=config.mixup,
         recipe=recipe,
         rules=instantiate(config.rules).of(data.taxonomy),
-        detector=looking.as_recipe() if looking else None,
+        detector=detector.as_recipe() if detector else None,
         distillation=build_distillation(config),
     )
 
@@ -162,16 +164,16 @@ def build_trainer(
 def see_photos(
     data: PhotoData,
     module: TaggerModule,
-    looking: Looking | None,
+    detector: DataDetector | None,
     device: torch.device,
     teachers: Sequence[str] = (),
 ) -> Mapping[str, int]:
     """Let the detector, the teachers and a backbone whose features are cached see the photos once.
 
     Returns:
-        What `Looking.look` does: the detector's classes that mean no label.
+        What `DataDetector.look` does: the detector's classes that mean no label.
     """
-    unmapped = looking.look(data) if looking else {}
+    unmapped = detector.look(data) if detector else {}
     if teachers:
         Teachers.open(teachers, data.taxonomy).teach(data)
     if module.regime.cached:

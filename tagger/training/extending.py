@@ -22,9 +22,9 @@ from tagger.data.taxonomy import Match, match
 from tagger.errors import UserError
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
-from tagger.tags.fitting import FitThresholds
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import average_precision
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.extension import Extended
 from tagger.tracking.label_result import LabelResult
 from tagger.training.earlier import SHOWN, Earlier, read_earlier
@@ -205,7 +205,7 @@ class Extending:
         return Histogram(nn.functional.pad(histogram.counts, (0, 0, 0, 0, 0, missing)), histogram.edges)
 
     def results(
-        self, before: Histogram, labels: Sequence[LabelResult], thresholds: FitThresholds, module: TaggerModule
+        self, before: Histogram, labels: Sequence[LabelResult], thresholds: ThresholdsCallback, module: TaggerModule
     ) -> list[Extended]:
         """Return what became of every label, those that were removed last.
 
@@ -266,7 +266,7 @@ class Extending:
         data.earlier_folds = self.earlier.folds
         new = self.match.new
         if self.settings.unknown is not None:
-            data.weigh_apart(new, self.settings.unknown)
+            data.set_unknown_weight(new, self.settings.unknown)
         counts = data.label_counts
         nowhere = [self.match.ids[column] for column in new if counts.present[column] and not counts.absent[column]]
         if nowhere:

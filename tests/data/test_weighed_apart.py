@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from tagger.data.batch import Batch
 from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import KindsByLabel
-from tagger.data.label_counts import Silence, label_counts
+from tagger.data.label_counts import UnknownWeights, label_counts
 from tagger.data.sources.listing import Listing
 from tagger.data.states import targets_and_weights
 from tagger.model.module import TaggerModule
@@ -28,7 +28,7 @@ def test_counts_are_those_of_every_label_by_itself(seed: int):
     rng = np.random.default_rng(seed)
     states, photos = csr_array(rng.integers(-1, 2, (30, 4)).astype(np.int8)), rng.random(30)
     labels, factors = np.array([NAN, 0.0, 0.25, NAN]), 1 + rng.random(30)
-    found = label_counts(states, unknown=Silence(photos, labels), factors=factors)
+    found = label_counts(states, unknown=UnknownWeights(photos, labels), factors=factors)
     for column, own in enumerate(labels.tolist()):
         weights = photos if np.isnan(own) else np.full(30, own)
         alone = label_counts(states[:, [column]], unknown=weights, factors=factors)
@@ -66,7 +66,7 @@ def data(colours: Callable[..., Path], photo_data: Callable[..., PhotoData]) -> 
 
 
 def test_a_batch_weighs_what_is_unknown_of_a_new_label_by_its_own(data: PhotoData):
-    data.weigh_apart([3], "ignore")
+    data.set_unknown_weight([3], "ignore")
     assert data.weights == (1.0, 0.0)
     batch: Batch = next(iter(data.val_dataloader()))
     assert batch.kinds is not None
@@ -79,7 +79,7 @@ def test_a_batch_weighs_what_is_unknown_of_a_new_label_by_its_own(data: PhotoDat
 
 
 def test_features_are_weighed_as_photos_are(data: PhotoData):
-    data.weigh_apart([3], 0.25)
+    data.set_unknown_weight([3], 0.25)
     plain: Batch = next(iter(data.val_dataloader()))
     data.views = [np.zeros((len(data.catalog), 5), np.float16)]
     cached: Batch = next(iter(data.val_dataloader()))
@@ -93,7 +93,7 @@ def test_counts_samplers_and_figures_know_of_it(data: PhotoData):
     before = data.label_counts
     assert before.absent[3] > absent[3]
     data = data.only([0, 1, 2, 3])
-    data.weigh_apart([3], "ignore")
+    data.set_unknown_weight([3], "ignore")
     assert data.label_counts.absent[3] == absent[3]
     assert data.label_counts.absent[:3].tolist() == before.absent[:3].tolist()
     assert data.plan().frequencies[3] == pytest.approx(before.present[3] / (before.present[3] + absent[3]))
@@ -104,7 +104,7 @@ def test_counts_samplers_and_figures_know_of_it(data: PhotoData):
 def test_nothing_is_learnt_of_a_new_label_where_nobody_looked(
     data: PhotoData, tagger_module: Callable[..., TaggerModule]
 ):
-    data.weigh_apart([3], "ignore")
+    data.set_unknown_weight([3], "ignore")
     module = tagger_module(unknown=data.weights)
     batch: Batch = next(iter(data.val_dataloader()))
     logits = torch.zeros(batch.states.shape, requires_grad=True)
@@ -115,7 +115,7 @@ def test_nothing_is_learnt_of_a_new_label_where_nobody_looked(
 
 
 def test_without_new_labels_batches_are_as_they_were(data: PhotoData):
-    data.weigh_apart([], "ignore")
+    data.set_unknown_weight([], "ignore")
     batch: Batch = next(iter(data.val_dataloader()))
     assert batch.kinds is not None
     assert batch.kinds.shape == batch.rows.shape

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tagger.studies import answering
 from tagger.studies.job import jobs_of
-from tagger.studies.standing import Standing
+from tagger.studies.status import JobStatus
 from tagger.studies.study import study_of
 
 VERSIONS = {"v1.0": ["+experiment=baseline"], "v2.0": ["+experiment=resampling"]}
@@ -31,7 +31,7 @@ def test_runs_are_compared_once_for_each_question_and_baseline(
     monkeypatch.setattr(answering, "spoken", lambda comparison: [])
     tree = {"question": "Is it?", "baseline": "v1.0", "seeds": [0], "minutes": 1, "versions": VERSIONS}
     study = study_of(OmegaConf.create(tree), "mine")
-    stands = [Standing(job, job.folder / "some" / "run", None) for job in jobs_of(study, tmp_path)]
+    stands = [JobStatus(job, job.folder / "some" / "run", None) for job in jobs_of(study, tmp_path)]
     for one in (study, study, replace(study, **change), replace(study, **change)):
         answering.answer(one, stands, runs=tmp_path, output=tmp_path / "out", command="…", console=Console(quiet=True))
     other = replace(study, **change)

@@ -11,7 +11,7 @@ from tagger.studies.attempt import FAILED, HUNG, RUNNING, Attempt, last_attempt
 from tagger.studies.composing import composing
 from tagger.studies.job import Job, jobs_of
 from tagger.studies.lock import alone
-from tagger.studies.standing import finished_runs, standing, unfinished
+from tagger.studies.status import finished_runs, job_statuses, unfinished
 from tagger.studies.study import Study, study_of
 from tagger.studies.unfinished import Unfinished
 from tagger.tracking.run_folder import RunFolder
@@ -55,7 +55,7 @@ def test_a_run_that_another_process_is_at_was_not_killed(tmp_path: Path) -> None
 
 
 def states(of: Study, runs: Path) -> dict[tuple[str, int], str]:
-    return {(one.job.version, one.job.seed): one.state for one in standing(of, runs)}
+    return {(one.job.version, one.job.seed): one.state for one in job_statuses(of, runs)}
 
 
 def test_runs_are_found_again_and_what_is_missing_is_told_with_its_reason(tmp_path: Path, leave) -> None:
@@ -106,7 +106,7 @@ def test_a_run_that_its_logger_lacks_is_compared_and_not_done(tmp_path: Path, le
         settings = job.settings()
     for delivered in (False, True):
         run.remember(delivered=delivered)
-        stands = standing(study(), tmp_path)[0]
+        stands = job_statuses(study(), tmp_path)[0]
         assert (stands.run, stands.state, stands.is_done) == (run.path, "finished", delivered)
         assert bool(stands.reason) is not delivered
         assert (job.open_run(settings) == run.path) is not delivered

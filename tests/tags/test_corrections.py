@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagger.errors import UserError
-from tagger.tags.corrections import Correction, CorrectionsFile, read_corrections, standing
+from tagger.tags.corrections import Correction, CorrectionsFile, current, read_corrections
 
 TIME = "2026-01-01T12:00:00+00:00"
 BEACH = Correction("ab" * 16, "beach.jpg", "scene.beach", "absent", "ann", TIME, "f00", 0.93)
@@ -49,20 +49,20 @@ def test_what_was_said_is_what_is_read(said: list[Correction], tmp_path_factory:
     for part in (said[:4], said[4:]):
         with CorrectionsFile(path) as file:
             for correction in part:
-                held = standing(kept).get((correction.photo_id, correction.label))
+                held = current(kept).get((correction.photo_id, correction.label))
                 before = held.value if held else "unknown"
                 assert file.say(correction) == (None if before == correction.value else before)
                 kept += [correction] if before != correction.value else []
-            assert file.standing == standing(kept)
+            assert file.current == current(kept)
     assert list(read_corrections(path)) == kept
 
 
 @given(said=st.lists(corrections, max_size=8), back=corrections)
 def test_what_is_taken_back_was_never_said(said: list[Correction], back: Correction):
-    before = standing(said)
+    before = current(said)
     key = back.photo_id, back.label
     value = before[key].value if key in before else "unknown"
-    after = standing([*said, back, back.withdrawn(before=value)])
+    after = current([*said, back, back.withdrawn(before=value)])
     assert {place: verdict.value for place, verdict in after.items()} == {
         place: verdict.value for place, verdict in before.items()
     }
@@ -159,7 +159,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_a_line(tmp_path: Path):
         file._file = Full(opened := file._file)  # type: ignore[assignment]
         with pytest.raises(UserError, match="No space left on device"):
             file.say(BEACH.withdrawn())
-        assert file.standing == standing([BEACH])
+        assert file.current == current([BEACH])
         file._file = opened
         file.say(BEACH.withdrawn())
     assert [said.value for said in read_corrections(path)] == ["absent", "unknown"]

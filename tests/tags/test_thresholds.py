@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from tagger.data.states import PRESENT
 from tagger.tags.histogram import Histogram, bin_of, score_edges
-from tagger.tags.thresholds import SILENCE, Contract, Target, fit, report, wilson_lower_bound
+from tagger.tags.thresholds import NEVER, Contract, Target, fit, report, wilson_lower_bound
 
 CONF = Path(__file__).parents[2] / "conf" / "thresholds"
 TARGETS = [Target(precision=0.8), Target(recall=0.6), Target(precision=0.7, recall=0.5), Target()]
@@ -144,7 +144,7 @@ def test_a_fallback_that_would_mostly_be_wrong_silences_the_label():
     ranks = ranked([-1, -1, -1, 1, -1, -1])
     contract = fit(ranks, Target(precision=0.9), unknown="negative")
     assert (contract.verdicts, contract.fallbacks) == (("unreachable",), ("silence",))
-    assert contract.thresholds.item() == SILENCE
+    assert contract.thresholds.item() == NEVER
     lenient = fit(ranks, Target(precision=0.9, fallback_precision=0.25), unknown="negative")
     assert (lenient.fallbacks, lenient.tally.tagged.item()) == (("best_f1",), 4)
     assert fit(ranks, Target(), unknown="negative").tally.tagged.item() == 4, "best F1 was asked for"
@@ -154,7 +154,7 @@ def test_an_unreachable_target_can_silence_the_label():
     target = Target(precision=0.9, fallback="silence")
     contract = fit(ranked([-1, 1, 1, -1]), target, unknown="negative")
     point = contract.points()[0]
-    assert (point.verdict, point.fallback, point.threshold) == ("unreachable", "silence", SILENCE)
+    assert (point.verdict, point.fallback, point.threshold) == ("unreachable", "silence", NEVER)
     assert (point.precision, point.precision_bound, point.recall, point.tagged) == (None, None, 0, 0)
 
 
@@ -170,7 +170,7 @@ def test_a_label_that_cannot_be_judged_is_unreachable_and_silent(target, states)
     # Every precision is 1 where no photo is known to lack the label; to certify that would be a lie.
     contract = fit(ranked(states), target, unknown="ignore")
     assert (contract.verdicts, contract.fallbacks) == (("unreachable",), ("silence",))
-    assert contract.thresholds.item() == SILENCE
+    assert contract.thresholds.item() == NEVER
 
 
 def test_unknown_photos_count_against_precision_by_their_weight():
@@ -215,7 +215,7 @@ def by_hand(scores: np.ndarray, states: np.ndarray, target: Target, unknown: flo
         if good and not (target.is_best_f1 and verdict == "certified"):
             return "best_f1" if target.is_best_f1 else verdict, max(good)[1]
     worthwhile = [(point[2], point[1]) for point in points if point[3][0] >= target.fallback_precision]
-    return "unreachable", max(worthwhile)[1] if worthwhile else SILENCE
+    return "unreachable", max(worthwhile)[1] if worthwhile else NEVER
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -230,7 +230,7 @@ def test_the_choice_is_that_of_trying_every_threshold_by_hand(target, seed, phot
     counted = contract.tally.counted.tolist()
     for label, point in enumerate(contract.points()):
         expected = by_hand(rounded[:, label], states[:, label].numpy(), target, unknown) if counted[label] else None
-        assert (point.verdict, point.threshold) == (expected or ("unreachable", SILENCE))
+        assert (point.verdict, point.threshold) == (expected or ("unreachable", NEVER))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -255,14 +255,14 @@ def test_every_threshold_is_finite_and_an_edge_or_silence():
     scores, states = album(100, 50)
     states[:, ::7] = -1
     contract = fit(Histogram.of(scores, states), Target(precision=0.9, recall=0.5), unknown="negative")
-    allowed = torch.cat([score_edges(2048), torch.tensor([SILENCE])])
+    allowed = torch.cat([score_edges(2048), torch.tensor([NEVER])])
     assert contract.thresholds.dtype == torch.float32
     assert torch.isin(contract.thresholds, allowed).all()
 
 
 def test_silence_stays_above_every_score_in_half_precision():
     for dtype in (torch.float16, torch.bfloat16):
-        assert torch.tensor(SILENCE, dtype=dtype) > torch.tensor(1.0, dtype=dtype)
+        assert torch.tensor(NEVER, dtype=dtype) > torch.tensor(1.0, dtype=dtype)
 
 
 # The report

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 
 from tagger.data.taxonomy import Label, Taxonomy
 from tagger.tags.histogram import Histogram
-from tagger.tags.thresholds import SILENCE, Target, fit
+from tagger.tags.thresholds import NEVER, Target, fit
 from tagger.tracking.outcome import Outcome, against_truth, outcome
 from tagger.tracking.test_scores import Scored
 
@@ -87,7 +87,7 @@ def test_a_label_says_how_it_did_and_none_where_there_is_no_answer(six: Outcome)
     assert (forest.val_precision, forest.val_recall) == (1, 1)
     assert forest.lower_bound == pytest.approx(2 / (2 + 1.6449**2), abs=1e-4), "Wilson's bound of two out of two"
     assert (poodle.ap, poodle.precision, poodle.recall, poodle.support) == (None, None, None, 0)
-    assert (poodle.threshold, poodle.verdict, poodle.fallback) == (SILENCE, "unreachable", "silence")
+    assert (poodle.threshold, poodle.verdict, poodle.fallback) == (NEVER, "unreachable", "silence")
     assert (cake.ap, cake.precision, cake.recall) == (1, None, 0)
     assert (cake.lower_bound, cake.val_precision, cake.val_recall) == (None, None, None)
 

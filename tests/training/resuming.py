@@ -19,8 +19,8 @@ from pytorch_lightning.callbacks import Checkpoint
 from tagger.data.datamodule import PhotoData
 from tagger.model.module import TaggerModule
 from tagger.studies.composing import composed, composing
-from tagger.tags.fitting import FitThresholds
 from tagger.tags.thresholds import Target
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.history import History
 from tagger.tracking.quiet import quieten
 from tagger.tracking.run_folder import RunFolder
@@ -75,7 +75,9 @@ def main(folder: str, when: str, *words: str) -> None:
     data = build_data(config)
     module: TaggerModule = assemble(config, data)[0]
     history, draws = History(), Draws()
-    trainer = build_trainer(config, run, None, [FitThresholds(Target(precision=None, recall=None)), history, draws])
+    trainer = build_trainer(
+        config, run, None, [ThresholdsCallback(Target(precision=None, recall=None)), history, draws]
+    )
     trainer.callbacks.append(Kill(when))  # type: ignore[attr-defined]
     trainer.fit(module, data, ckpt_path=run.newest_checkpoint(), weights_only=True)
     if trainer.is_global_zero:

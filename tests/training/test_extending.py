@@ -23,9 +23,9 @@ from tagger.model.module import TaggerModule
 from tagger.model.network import Network
 from tagger.model.regime import Regime
 from tagger.tags.delivery.bundle import read_bundle, write_bundle
-from tagger.tags.fitting import FitThresholds
 from tagger.tags.histogram import Histogram
 from tagger.tags.thresholds import Target
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.label_result import LabelResult
 from tagger.tracking.run_folder import keep_folds
 from tagger.training.earlier import read_earlier
@@ -337,7 +337,7 @@ def test_the_earlier_model_is_measured_on_the_same_photos(
     labels = [
         LabelResult(id_, {}, 5, 0.5, 0.25, None, None, None, 1, "met", "", None, None, 1) for id_ in extending.match.ids
     ]
-    thresholds = FitThresholds(Target())
+    thresholds = ThresholdsCallback(Target())
     thresholds.refitted = torch.tensor([False, True, False, False])
     new, crimson, cold, grey = extending.results(found, labels, thresholds, module)
     expected = average_precision_score(present[:, 1], scores[:, 0])
@@ -356,5 +356,5 @@ def test_removed_labels_are_told_of(delivered: Path, make_data, module: TaggerMo
     table.write_text(table.read_text().replace("grey", ""))
     extending = started(delivered / "album.tagger", make_data("fewer.yaml"))
     empty = Histogram.of(torch.zeros(1, 4), torch.zeros(1, 4), kinds=torch.ones(1, dtype=torch.long))
-    *_, last = extending.results(empty, [], FitThresholds(Target()), module)
+    *_, last = extending.results(empty, [], ThresholdsCallback(Target()), module)
     assert (last.label, last.change, last.earlier) == ("", "removed", "grey")

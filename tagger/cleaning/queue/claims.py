@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from tagger.data.catalog.precedence import PRECEDENCE
 from tagger.data.catalog.reading import codes
-from tagger.data.catalog.standing import STANDING
 from tagger.data.states import ABSENT, PRESENT
 from tagger.data.taxonomy import Taxonomy
 
@@ -40,7 +40,7 @@ def claims_about(annotations: pa.Table, taxonomy: Taxonomy, photos: np.ndarray, 
     for row in about.to_pylist():
         pair = row["photo"] * len(taxonomy) + taxonomy.column[row["label"]]
         who = row["annotator"] or row["source"] or row["origin"]
-        if STANDING[row["origin"]]:
+        if PRECEDENCE[row["origin"]]:
             facts.setdefault(pair, {})[who] = row["value"]
         else:
             opinions.setdefault(pair, {})[who] = row["value"], row["score"]

@@ -17,8 +17,8 @@ from tagger.cleaning.queue.sampling import Places
 from tagger.cleaning.queue.table import MISSING, QUEUE_SCHEMA
 from tagger.cleaning.scoring.turns import rows_of
 from tagger.data.catalog import Catalog, CatalogStore
+from tagger.data.catalog.precedence import PRECEDENCE
 from tagger.data.catalog.reading import codes, visible
-from tagger.data.catalog.standing import STANDING
 from tagger.data.states import PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy
 
@@ -93,7 +93,7 @@ def finds(annotations: pa.Table, taxonomy: Taxonomy, searches: Collection[str]) 
     # Of one search the last word about a pair holds.
     last, thought = {}, set()
     for row in own.to_pylist():
-        if not STANDING[row["origin"]]:
+        if not PRECEDENCE[row["origin"]]:
             subject = row["source"], row["label"], row["photo"]
             last[subject] = row
             thought |= {subject} if row["value"] == PRESENT else set()

@@ -17,7 +17,7 @@ from tagger.data.catalog import FOLDS, Catalog, CatalogStore
 from tagger.data.catalog.sightings import trained_rows
 from tagger.studies.job import jobs_of
 from tagger.studies.running import Say, run_job
-from tagger.studies.standing import Standing, left, standing
+from tagger.studies.status import JobStatus, job_statuses, left
 from tagger.studies.study import Study
 from tagger.tracking.run_folder import commit_of_code
 
@@ -52,12 +52,12 @@ def score_photos(
     runs = folder / "runs"
     for job in jobs_of(study, runs):
         run_job(job, minutes=minutes, stop_seconds=stop_seconds, parent=None, say=say)
-    stands = standing(study, runs)
-    if missing := left(stands):
-        logs = {stand.job.version: stand.job.own / "output.log" for stand in stands}
+    statuses = job_statuses(study, runs)
+    if missing := left(statuses):
+        logs = {status.job.version: status.job.own / "output.log" for status in statuses}
         reasons = "; ".join(f"{one.version} {one.state}: {one.reason} ({logs[one.version]})" for one in missing)
         raise ScoresError(f"{len(missing)} of {FOLDS} turns have no scores, type the command again to go on: {reasons}")
-    values = gathered(stands, catalog, photos=store.manifest.rows["photos"], rows=rows_of(store))
+    values = gathered(statuses, catalog, photos=store.manifest.rows["photos"], rows=rows_of(store))
     facts = {
         "command": command,
         "when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+00:00}",
@@ -68,7 +68,7 @@ def score_photos(
         "taxonomy_fingerprint": catalog.taxonomy.fingerprint,
         "words": list(words),
         "labels": list(catalog.taxonomy.ids),
-        "turns": [_turn(stand) for stand in stands],
+        "turns": [_turn(status) for status in statuses],
     }
     return write_scores(folder, values, facts)
 
@@ -96,11 +96,11 @@ def rows_of(store: CatalogStore) -> np.ndarray:
     return trained_rows(store)
 
 
-def gathered(stands: Sequence[Standing], catalog: Catalog, *, photos: int, rows: np.ndarray) -> np.ndarray:
+def gathered(statuses: Sequence[JobStatus], catalog: Catalog, *, photos: int, rows: np.ndarray) -> np.ndarray:
     """Return what the turns say about the folds that they tested, float16 (photos, labels).
 
     Args:
-        stands: The finished turns.
+        statuses: The finished turns.
         catalog: What they were trained on.
         photos: Rows of the result.
         rows: The row in it of every photo of ``catalog``.
@@ -110,9 +110,9 @@ def gathered(stands: Sequence[Standing], catalog: Catalog, *, photos: int, rows:
     """
     values = np.full((photos, len(catalog.taxonomy)), np.nan, dtype=np.float16)
     times = np.zeros(len(catalog), dtype=np.int64)
-    for stand in stands:
-        assert stand.run is not None
-        with np.load(stand.run / "test_scores.npz", allow_pickle=False) as tested:
+    for status in statuses:
+        assert status.run is not None
+        with np.load(status.run / "test_scores.npz", allow_pickle=False) as tested:
             times[tested["rows"]] += 1
             values[rows[tested["rows"]]] = tested["scores"]
     # A photo may have been removed from the disk since the catalog was prepared: then nobody scored it.
@@ -121,8 +121,13 @@ def gathered(stands: Sequence[Standing], catalog: Catalog, *, photos: int, rows:
     return values
 
 
-def _turn(stand: Standing) -> dict[str, Any]:
-    assert stand.run is not None
-    metrics = json.loads((stand.run / "metrics.json").read_text(encoding="utf-8"))
-    turn = int(stand.job.version.removeprefix("turn"))
-    return {"turn": turn, "run": str(stand.run), "val_map": metrics.get("val/map"), "test_map": metrics.get("test/map")}
+def _turn(status: JobStatus) -> dict[str, Any]:
+    assert status.run is not None
+    metrics = json.loads((status.run / "metrics.json").read_text(encoding="utf-8"))
+    turn = int(status.job.version.removeprefix("turn"))
+    return {
+        "turn": turn,
+        "run": str(status.run),
+        "val_map": metrics.get("val/map"),
+        "test_map": metrics.get("test/map"),
+    }

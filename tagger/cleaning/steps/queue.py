@@ -19,8 +19,8 @@ from tagger.cleaning.scoring.turns import rows_of
 from tagger.cleaning.steps.labels import ranked_labels
 from tagger.cleaning.verdicts.decisions import decided_pairs
 from tagger.cleaning.verdicts.people import decided, said_by_people
+from tagger.data.catalog.precedence import current, states
 from tagger.data.catalog.reading import statements, visible
-from tagger.data.catalog.standing import current, states
 from tagger.data.embeddings import Features
 from tagger.data.taxonomy import Taxonomy
 from tagger.errors import UserError

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 
 from tagger.cleaning.queue.sampling import Places
 from tagger.cleaning.verdicts.people import last_words, said_by_people
+from tagger.data.catalog.precedence import current, states
 from tagger.data.catalog.reading import statements, visible
-from tagger.data.catalog.standing import current, states
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.states import PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy

@@ -1,7 +1,7 @@
 """Bring verdicts back: every row of a file is checked, and what is new becomes one batch of the catalog.
 
 Nothing is kept beside the catalog, which takes a batch whole or not at all. Every person's own word is kept, also that
-of a minority; what holds is decided where it is read, see :mod:`tagger.data.catalog.standing`.
+of a minority; what holds is decided where it is read, see :mod:`tagger.data.catalog.precedence`.
 """
 
 import hashlib

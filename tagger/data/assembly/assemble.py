@@ -14,9 +14,9 @@ from tagger.data.assembly.facts import Facts, facts
 from tagger.data.assembly.gather import Gathered, gather
 from tagger.data.assembly.grouping import deal_folds, group_photos
 from tagger.data.assembly.identity import NOWHERE, Inspect, Recognised, no_longer, places_in_any_form, recognise
+from tagger.data.catalog.precedence import Statements, current, states
 from tagger.data.catalog.reading import codes, of_source, statements, visible
 from tagger.data.catalog.sightings import listed, only_chosen
-from tagger.data.catalog.standing import Statements, current, states
 from tagger.data.catalog.store import TABLES, CatalogStore, Part
 from tagger.data.catalog.view import VALIDATION_FOLD
 from tagger.data.copies import Copies, count_copies

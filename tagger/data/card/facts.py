@@ -19,7 +19,7 @@ from tagger.data.card.sheets import contact_sheets
 from tagger.data.card.twins import Groups, Shared, groups_of, shared_photos
 from tagger.data.catalog import TEST_FOLD, VALIDATION_FOLD, CatalogStore
 from tagger.data.catalog.reading import codes, visible
-from tagger.data.catalog.sightings import listed, silence
+from tagger.data.catalog.sightings import listed, photo_unknown_weights
 from tagger.data.catalog.store import Batch
 from tagger.data.sources.source import Folds
 from tagger.data.states import ABSENT, PRESENT, Unknown
@@ -148,7 +148,7 @@ def facts_of(store: CatalogStore, taxonomy: Taxonomy, assembly: Assembly, *, thu
     names, members = list(settings), _members(store, list(settings), photos=len(photos))
     states, fold, group = assembly.states, photos["fold"].to_numpy(), photos["group"].to_numpy()
     source = codes(photos["source"])[1]
-    found = lifts(states, silence(store).astype(np.float64), source)
+    found = lifts(states, photo_unknown_weights(store).astype(np.float64), source)
     balance = fold_balance(states, fold)
     train = balance.present.sum(axis=0) - balance.present[[TEST_FOLD, VALIDATION_FOLD]].sum(axis=0)
     unmapped, left_out = _names(assembly, taxonomy, {name: settings[name]["vocabulary"] for name in names})

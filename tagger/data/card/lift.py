@@ -37,12 +37,12 @@ class Pair:
     """Photos on which both are present."""
 
 
-def lifts(states: csr_array, silence: np.ndarray, source: np.ndarray, *, block: int = 16_384) -> Lifts:
+def lifts(states: csr_array, unknown_weight: np.ndarray, source: np.ndarray, *, block: int = 16_384) -> Lifts:
     """Return the lift of every pair of labels.
 
     Args:
         states: int8 (photos, labels); unknown is not stored.
-        silence: What unknown weighs as absent on every photo, 0..1, (photos,).
+        unknown_weight: What unknown weighs as absent on every photo, 0..1, (photos,).
         source: Source of every photo, int (photos,).
         block: Photos looked at together; memory is a few times block × labels floats.
 
@@ -57,21 +57,21 @@ def lifts(states: csr_array, silence: np.ndarray, source: np.ndarray, *, block: 
     together, chance = np.zeros((labels, labels)), np.zeros((labels, labels))
     for one in np.unique(source):
         rows = np.flatnonzero(source == one)
-        pair, single, known = _tally(states[rows], silence[rows], block=block)
+        pair, single, known = _tally(states[rows], unknown_weight[rows], block=block)
         together += pair
         chance += np.divide(single * single.T, known, out=np.zeros_like(known), where=known > 0)
     lift = np.divide(together, chance, out=np.full((labels, labels), np.nan), where=chance > 0)
     return Lifts(lift, together.round().astype(np.int64))
 
 
-def _tally(states: csr_array, silence: np.ndarray, *, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tally(states: csr_array, unknown_weight: np.ndarray, *, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return for labels i and j the photos with both, those with i on which j is known, and those that know both."""
     photos, labels = states.shape
     present = csr_array((states == PRESENT).astype(np.float32))
     single, both = np.zeros((labels, labels)), np.zeros((labels, labels))
     for start in range(0, photos, block):
         rows = slice(start, start + block)
-        known = np.repeat(silence[rows, None].astype(np.float32), labels, axis=1)
+        known = np.repeat(unknown_weight[rows, None].astype(np.float32), labels, axis=1)
         known[states[rows].nonzero()] = 1
         both += known.T @ known
         single += csr_array(present[rows].T) @ known

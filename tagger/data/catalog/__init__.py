@@ -1,7 +1,7 @@
 """The catalog: every fact about every photo, and who says so.
 
-``store`` keeps it on disk and only ever adds to it, ``standing`` decides which of several statements holds, ``view`` is
-what training sees.
+``store`` keeps it on disk and only ever adds to it, ``precedence`` decides which of several statements holds, ``view``
+is what training sees.
 """
 
 from tagger.data.catalog.store import CatalogError, CatalogStore, Part

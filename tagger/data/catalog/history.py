@@ -7,9 +7,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tagger.data.catalog.precedence import current
 from tagger.data.catalog.reading import statements, visible
 from tagger.data.catalog.sightings import listed
-from tagger.data.catalog.standing import current
 from tagger.data.catalog.store import CatalogError, CatalogStore
 from tagger.data.states import ABSENT, PRESENT, UNKNOWN
 from tagger.data.taxonomy import Taxonomy

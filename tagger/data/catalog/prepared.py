@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from tagger.data.catalog.freed import give_back_freed_memory
+from tagger.data.catalog.precedence import current, states
 from tagger.data.catalog.reading import codes, statements, visible
-from tagger.data.catalog.sightings import only_pools, silence, trained_rows, where_they_are
-from tagger.data.catalog.standing import current, states
+from tagger.data.catalog.sightings import only_pools, photo_unknown_weights, trained_rows, where_they_are
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.catalog.view import Catalog
 from tagger.data.sources.source import Source, SourceError
@@ -83,6 +83,6 @@ def _view(store: CatalogStore, taxonomy: Taxonomy, *, roots: Mapping[str, str], 
     places = tuple(roots[str(name)] for name in names)
     if (pools := only_pools(store)).any():
         photos = photos.append_column("pool", pa.array(pools))
-    catalog = Catalog(taxonomy, places, photos, held, unknown=silence(store))
+    catalog = Catalog(taxonomy, places, photos, held, unknown=photo_unknown_weights(store))
     rows = trained_rows(store)
     return catalog if len(rows) == len(photos) else catalog.take(rows)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tagger.data.catalog.standing import STANDING, Statements
+from tagger.data.catalog.precedence import PRECEDENCE, Statements
 from tagger.data.catalog.store import CatalogStore
 from tagger.data.taxonomy import Taxonomy
 
@@ -48,7 +48,7 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
     ids, label = codes(annotations["label"])
     column = _translated(label, [taxonomy.column.get(id_ or "", -1) for id_ in ids], np.int32)
     origins, origin = codes(annotations["origin"])
-    standing = _translated(origin, [STANDING[word or ""] for word in origins], np.int8)
+    precedence = _translated(origin, [PRECEDENCE[word or ""] for word in origins], np.int8)
     sources, source = codes(annotations["source"])
     annotators, annotator = codes(annotations["annotator"])
     # Annotators are speakers of their own, whatever file brought their verdicts.
@@ -57,7 +57,7 @@ def statements(annotations: pa.Table, taxonomy: Taxonomy) -> tuple[Statements, l
         annotations["photo"].to_numpy(),
         column,
         annotations["value"].to_numpy(),
-        standing,
+        precedence,
         speaker,
     )
     names = [str(name) for name in [*sources, *annotators]]

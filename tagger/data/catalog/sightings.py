@@ -114,7 +114,7 @@ def only_pools(store: CatalogStore) -> np.ndarray:
     return result
 
 
-def silence(store: CatalogStore) -> np.ndarray:
+def photo_unknown_weights(store: CatalogStore) -> np.ndarray:
     """Return what an unknown label of every photo weighs, float32 (photos,): the least that any of its sources says.
 
     A source that chose a photo for a label has looked for no other, and a pool for none: they have no say where another

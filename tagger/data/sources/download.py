@@ -324,7 +324,7 @@ class _Downloader:
         self.turns = _Turns(limits, self.stop)
         self.local = threading.local()
         # Pillow's limit on pixels is of the process.
-        self.looking = threading.Lock()
+        self.check_lock = threading.Lock()
 
     @property
     def session(self) -> http.Session:
@@ -447,7 +447,7 @@ class _Downloader:
     def _fault(self, part: Path) -> str | None:
         """Return what is wrong with a photo, None if nothing is."""
         try:
-            with self.looking, open_photo(part) as opened:
+            with self.check_lock, open_photo(part) as opened:
                 decode(opened, at_least=(1, 1))
         except BadPhoto as error:
             return "no photo: " + str(error).removeprefix(f"{part}: ")

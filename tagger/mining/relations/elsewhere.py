@@ -63,15 +63,15 @@ def _said(finding: Finding, known: Known, ones: tuple[int, ...], twos: tuple[int
         return ""
     follows = known.follows[np.ix_(ones, twos)]
     reverse: Bools = known.follows[np.ix_(twos, ones)].T
-    apart = known.excluded[np.ix_(ones, twos)]
+    exclusive = known.excluded[np.ix_(ones, twos)]
     if finding.kind == "implies":
         # Each of the narrower must be one of the wider.
         if follows.any(axis=1).all():
             return "known"
-        return "contradicting" if (reverse & ~follows).any() or apart.any() else "new"
+        return "contradicting" if (reverse & ~follows).any() or exclusive.any() else "new"
     related = bool((follows | reverse).any())
     if finding.kind == "excludes":
         # Of a label system without exclusions it is no news that one is missing.
         unstated = "new" if known.stated.any() else ""
-        return "known" if apart.all() else "contradicting" if related else unstated
+        return "known" if exclusive.all() else "contradicting" if related else unstated
     return "known" if related else "new"

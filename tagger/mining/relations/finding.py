@@ -77,5 +77,5 @@ class Tally(NamedTuple):
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> "Tally":
         """Count them."""
-        standing = [(f.is_suggested, f.is_confirmed, f.is_against, f.is_open) for f in findings]
-        return cls(*np.array(standing, dtype=bool).reshape(-1, 4).sum(axis=0).tolist())
+        flags = [(f.is_suggested, f.is_confirmed, f.is_against, f.is_open) for f in findings]
+        return cls(*np.array(flags, dtype=bool).reshape(-1, 4).sum(axis=0).tolist())

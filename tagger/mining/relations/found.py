@@ -82,7 +82,7 @@ class Measured:
             kind=kind,
             label=ids[label],
             other=ids[other],
-            taxonomy=verdict.standing,
+            taxonomy=verdict.status,
             evidence=self._evidence(kind, label, other),
             photos=carried,
             together=float(pairs.both[place]),
@@ -203,7 +203,7 @@ def suggested(findings: Sequence[Finding], known: Known) -> list[Finding]:
             notes[number] = "follows the other way round as well: perhaps one label"
             continue
         verdict = grown.implication(label, other)
-        if verdict.standing == "contradicting":
+        if verdict.status == "contradicting":
             notes[number] = f"with surer suggestions: {verdict.why}"
         else:
             grown = grown.with_implication(label, other)

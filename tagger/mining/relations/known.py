@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 class Verdict(NamedTuple):
     """What a label system says about a relation."""
 
-    standing: Literal["known", "new", "contradicting"]
+    status: Literal["known", "new", "contradicting"]
     why: str = ""
     """Of a contradiction."""
 

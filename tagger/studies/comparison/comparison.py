@@ -120,7 +120,7 @@ class Version:
     labels: tuple[LabelChange, ...] = ()
     """Every label that counts, in the order of the label system; empty for the baseline."""
 
-    def standing(self, verdict: str) -> list[LabelChange]:
+    def labels_with(self, verdict: str) -> list[LabelChange]:
         """Return the labels that are shown to be ``better`` or ``worse``, the most changed first."""
         found = [label for label in self.labels if label.verdict == verdict]
         return sorted(found, key=lambda label: -abs(label.difference.value))

@@ -50,7 +50,7 @@ def metrics(comparison: Comparison) -> dict[str, float]:
                 flat[f"{place}/{name}_high"] = figure.difference.high
         if version.labels:
             for word in ("better", "worse"):
-                flat[f"{place}/labels_{word}"] = float(len(version.standing(word)))
+                flat[f"{place}/labels_{word}"] = float(len(version.labels_with(word)))
     return flat
 
 

@@ -102,8 +102,8 @@ def notes(comparison: Comparison) -> str:
         )
     if single := [v.version for v in comparison.versions.values() if len(v.seeds) == 1]:
         lines.append(f"One seed says nothing of how much seeds differ: {plain(', '.join(single))}.")
-    if apart := [v.version for v in comparison.challengers if not v.is_paired]:
-        lines.append(f"Not the baseline's seeds, so not compared seed by seed: {plain(', '.join(apart))}.")
+    if unpaired := [v.version for v in comparison.challengers if not v.is_paired]:
+        lines.append(f"Not the baseline's seeds, so not compared seed by seed: {plain(', '.join(unpaired))}.")
     if comparison.weighs_otherwise:
         lines.append(
             f"Trained with another weight of unknown labels, measured with the baseline's: "

@@ -90,7 +90,7 @@ def labels_that_differ(version: Version, *, asked: int) -> str:
     """Return how many labels are better and worse, and which."""
     parts = []
     for word in ("better", "worse"):
-        labels = version.standing(word)
+        labels = version.labels_with(word)
         names = ", ".join(label_name(label) for label in labels[:NAMED])
         more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
         parts.append(

@@ -15,12 +15,12 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.trainer.states import TrainerFn
 
 from tagger.data.datamodule import PhotoData
-from tagger.tags.detector.fusing import FuseDetector
-from tagger.tags.fitting import FitThresholds
-from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.detector.fusion_callback import FusionCallback
+from tagger.tags.relations.audit_callback import AuditCallback
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.building import assemble, build_trainer, places, see_photos
-from tagger.training.settling import settle_best
+from tagger.training.finalising import finalise
 
 PARTS = 10
 """Parts of a training at whose ends trials are compared, however many epochs each has."""
@@ -104,15 +104,15 @@ def judge(config: DictConfig, data: PhotoData, watch: Watch, *, callbacks: Seque
     """
     started = time.monotonic()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    module, looking = assemble(config, data)
-    thresholds, fusing = FitThresholds(instantiate(config.thresholds)), FuseDetector(looking)
-    audit = AuditRules(config.rules.keep)
+    module, detector = assemble(config, data)
+    thresholds, fusion = ThresholdsCallback(instantiate(config.thresholds)), FusionCallback(detector)
+    audit = AuditCallback(config.rules.keep)
     with tempfile.TemporaryDirectory(prefix="tagger-trial-") as folder:
         run = RunFolder(Path(folder), resumed=False)
-        trainer = build_trainer(config, run, None, [thresholds, fusing, audit, watch, *callbacks], resumable=False)
-        see_photos(data, module, looking, trainer.strategy.root_device, places(config.teacher))
+        trainer = build_trainer(config, run, None, [thresholds, fusion, audit, watch, *callbacks], resumable=False)
+        see_photos(data, module, detector, trainer.strategy.root_device, places(config.teacher))
         trainer.fit(module, data)
-        val_map = settle_best(trainer, module, data, run, fusing, audit)
+        val_map = finalise(trainer, module, data, run, fusion, audit)
     return Judged(val_map, watch.best_epoch, time.monotonic() - started)
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import MLFlowLogger
 
 from tagger.studies.search.findings import Findings, Tried
-from tagger.tracking.server import FAILURES, briefly, is_mlflow, reaching, silence, taking_turns
+from tagger.tracking.server import FAILURES, briefly, is_mlflow, outage_message, reaching, taking_turns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -79,7 +79,7 @@ class ParentRun:
                 if best and best.val_map is not None:
                     self.client.log_metric(self.run_id, "val/map_best", best.val_map, step=trial.number)
         except FAILURES as error:
-            print(f"{silence(self.client.tracking_uri, error)}: it is told when the search ends", flush=True)
+            print(f"{outage_message(self.client.tracking_uri, error)}: it is told when the search ends", flush=True)
 
     def deliver(self, found: Findings, output: Path, experiment: Path | None) -> None:
         """Log the best settings as tags, the figures, the files, and the trials that could not be logged before.

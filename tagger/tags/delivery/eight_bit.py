@@ -14,7 +14,7 @@ from tagger.tags.delivery.quantisation import quantised, with_thresholds
 from tagger.tags.delivery.remeasuring import Remeasured, remeasure
 from tagger.tags.delivery.trained import SETTINGS, Run, Trained, describe
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging.looking import looked_at, pace
+from tagger.tags.tagging.pixel_batches import pace, pixel_batches
 from tagger.tags.thresholds import Target
 from tagger.tracking.curves_json import short_curves
 from tagger.training.building import build_data
@@ -36,7 +36,7 @@ def in_integers(trained: Trained, run: Run, model: bytes, console: Console) -> t
     data, target = as_trained(trained, run)
     chosen, plain = pace(), Tagger(describe(trained, run), model, detector=trained.detector)
     calibration = np.random.default_rng(0).permutation(data.val_rows)[:CALIBRATION]
-    calibrating = looked_at(data.names(np.sort(calibration)), plain, chosen)
+    calibrating = pixel_batches(data.names(np.sort(calibration)), plain, chosen)
     small = quantised(
         model, [plain.inputs(looked.pixels, looked.detected) for looked in calibrating if len(looked.pixels)]
     )

@@ -9,7 +9,7 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.dataset import dense_states
 from tagger.tags.histogram import Histogram
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging.looking import Pace, looked_at
+from tagger.tags.tagging.pixel_batches import Pace, pixel_batches
 from tagger.tags.thresholds import Contract, Target, fit
 from tagger.tracking.outcome import Outcome, outcome
 from tagger.tracking.test_scores import Scored
@@ -37,7 +37,7 @@ def remeasure(tagger: Tagger, data: PhotoData, target: Target, pace: Pace) -> Re
 def score(tagger: Tagger, data: PhotoData, rows: np.ndarray, pace: Pace) -> Scored:
     """Score catalog rows as an album is scored; those that cannot be read are left out."""
     readable, scores = [np.empty(0, bool)], [np.empty((0, len(tagger.labels)), np.float32)]
-    for looked in looked_at(data.names(rows), tagger, pace):
+    for looked in pixel_batches(data.names(rows), tagger, pace):
         readable.append(looked.readable)
         if len(looked.pixels):
             scores.append(tagger.run(looked.pixels, looked.detected).scores)

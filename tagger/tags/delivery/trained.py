@@ -14,8 +14,8 @@ from tagger.tags.chain import Chain
 from tagger.tags.delivery.curve import Curve
 from tagger.tags.delivery.graph import OPSET
 from tagger.tags.delivery.manifest import BundleLabel, Manifest
-from tagger.tags.detector.fusing import MODEL
 from tagger.tags.detector.fusion import Fusion
+from tagger.tags.detector.fusion_callback import MODEL
 from tagger.tags.relations.rules import Rules
 from tagger.tracking.curves_json import read_curves
 from tagger.tracking.label_result import LabelResult

@@ -9,5 +9,5 @@ torchvision_detector   SSD300 and SSDlite → the same ONNX signature
 cache        highest scores of the photos of a catalog, computed once
 fusion       scores of network and detector → scores
 calibration, choosing   what validation says about the two
-settings, fusing        the configuration group, and the callback that puts it all together
+settings, fusion_callback     the configuration group, and the callback that puts it all together
 """

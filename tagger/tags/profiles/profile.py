@@ -24,7 +24,7 @@ from tagger.errors import UserError
 from tagger.tags.delivery.manifest import BundleLabel, Manifest
 from tagger.tags.profiles.promise import Promise, threshold_of
 
-SILENCE = 2.0
+NEVER = 2.0
 """Threshold that no score reaches."""
 
 MAX_BYTES = 2**20
@@ -139,7 +139,7 @@ class Profile:
     def _applied(self, label: BundleLabel) -> BundleLabel:
         label = replace(label, names=label.names | self.names.get(label.id, {}))
         if self.labels is not None and label.id not in self.labels:
-            return replace(label, threshold=SILENCE, verdict=None, fallback=None)
+            return replace(label, threshold=NEVER, verdict=None, fallback=None)
         if label.id in self.thresholds:
             return replace(label, threshold=self.thresholds[label.id], verdict=None, fallback=None)
         promise = self.targets.get(label.id, self.target)
@@ -151,7 +151,7 @@ class Profile:
             )
         threshold, verdict = threshold_of(label.curve, promise)
         fallback = "silence" if verdict == "unreachable" else None
-        return replace(label, threshold=SILENCE if threshold is None else threshold, verdict=verdict, fallback=fallback)
+        return replace(label, threshold=NEVER if threshold is None else threshold, verdict=verdict, fallback=fallback)
 
     def _check_labels(self, known: set[str]) -> None:
         named = {
@@ -200,7 +200,7 @@ def _names(value: Any, label: str) -> dict[str, str]:
 
 
 def _threshold(value: Any, label: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SILENCE:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= NEVER:
         raise ValueError(f"thresholds.{label} must lie in [0, 2], got {value!r:.80}")
     return float(value)
 

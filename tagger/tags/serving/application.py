@@ -277,7 +277,7 @@ class Application:
             desk.columns,
             album,
             visitor.thresholds,
-            desk.corrections.standing,
+            desk.corrections.current,
             album.row(question.number("photo")),
             question.number("label", below=len(desk.columns)),
             by_score=question.values.get("by_score") is True,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging.looking import Looked, Pace, looked_at
 from tagger.tags.tagging.near import floors, near_labels
+from tagger.tags.tagging.pixel_batches import Pace, PixelBatch, pixel_batches
 from tagger.tags.tagging.tag_file import TaggedPhoto
 
 
@@ -25,12 +25,12 @@ def tagged(
         near: Whether to add the scores of the labels that a photo nearly got.
     """
     near_from = floors(tagger) if near else None
-    for looked in looked_at(photos, tagger, pace):
+    for looked in pixel_batches(photos, tagger, pace):
         yield _tagged(looked, tagger, language=language, scores=scores, near_from=near_from)
 
 
 def _tagged(
-    looked: Looked, tagger: Tagger, *, language: str | None, scores: bool, near_from: NDArray[np.float64] | None
+    looked: PixelBatch, tagger: Tagger, *, language: str | None, scores: bool, near_from: NDArray[np.float64] | None
 ) -> list[TaggedPhoto]:
     if not len(looked.pixels):
         return [TaggedPhoto(photo.photo, error=photo.error) for photo in looked.photos]

@@ -15,7 +15,7 @@ from tagger.data.photo import BadPhoto, decoder
 from tagger.data.skipped import Skipped
 from tagger.tags.delivery.manifest import Manifest
 from tagger.tags.runtime import Tagger
-from tagger.tags.tagging.looking import looked_at, pace
+from tagger.tags.tagging.pixel_batches import pace, pixel_batches
 
 SUREST = 16.0
 """Logits are kept within ± this: float32 scores have no larger ones, and those of 0 and 1 are infinite."""
@@ -46,7 +46,7 @@ def kept_logits(
     wanted = pace(workers)
 
     def compute(photos: NDArray[np.int64]) -> Computed:
-        batches = looked_at([place(photo) for photo in photos.tolist()], tagger, wanted, hashed=True)
+        batches = pixel_batches([place(photo) for photo in photos.tolist()], tagger, wanted, hashed=True)
         for some in track(batches, description="scores", total=-(-len(photos) // wanted.batch)):
             for photo in some.photos:
                 if photo.pixels is None:

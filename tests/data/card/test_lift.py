@@ -25,7 +25,7 @@ def test_silence_that_means_absent_is_counted_as_absent():
     states = np.array([[1, 1], [1, 1], [0, 0], [0, 0]], dtype=np.int8)
     counted = lifts(csr_array(states), np.ones(4), np.zeros(4))
     assert counted.lift[0, 1] == pytest.approx(2)
-    # Where silence means nothing only the two photos that carry both are known: nothing is more often than by chance.
+    # Where unknown_weight means nothing only the two photos that carry both are known: nothing is more often than by chance.
     ignored = lifts(csr_array(states), np.zeros(4), np.zeros(4))
     assert ignored.lift[0, 1] == pytest.approx(1)
 
@@ -56,18 +56,18 @@ def test_nothing_is_said_about_labels_that_no_photo_knows_both_of():
 
 @given(
     states=arrays(np.int8, (14, 4), elements=st.sampled_from([-1, 0, 1])),
-    silence=arrays(np.float64, 14, elements=st.sampled_from([0.0, 0.25, 1.0])),
+    unknown_weight=arrays(np.float64, 14, elements=st.sampled_from([0.0, 0.25, 1.0])),
     source=arrays(np.int64, 14, elements=st.integers(0, 2)),
 )
-def test_lift_agrees_with_a_plain_loop(states: np.ndarray, silence: np.ndarray, source: np.ndarray):
-    found = lifts(csr_array(states), silence, source, block=3)
+def test_lift_agrees_with_a_plain_loop(states: np.ndarray, unknown_weight: np.ndarray, source: np.ndarray):
+    found = lifts(csr_array(states), unknown_weight, source, block=3)
     for first, second in itertools.product(range(4), repeat=2):
         together = chance = 0.0
         for one in range(3):
             both = with_first = with_second = 0.0
             for photo in np.flatnonzero(source == one):
                 a, b = states[photo, first], states[photo, second]
-                known_a, known_b = (1.0 if state else silence[photo] for state in (a, b))
+                known_a, known_b = (1.0 if state else unknown_weight[photo] for state in (a, b))
                 together += (a == 1) * (b == 1)
                 both += known_a * known_b
                 with_first += (a == 1) * known_b

@@ -72,7 +72,7 @@ def test_a_version_does_not_differ_from_itself(drawn_runs: Drawn):
             assert (figure.difference.value, figure.difference.low, figure.difference.high) == (0, 0, 0)
             assert figure.difference.verdict == "no difference shown"
     assert version.is_paired
-    assert not version.standing("better") and not version.standing("worse") and not version.moved()
+    assert not version.labels_with("better") and not version.labels_with("worse") and not version.moved()
 
 
 def test_other_seeds_are_not_paired(drawn_runs: Drawn):
@@ -120,8 +120,8 @@ def test_the_label_that_moved_is_found_with_the_photos_that_did_it(made_run: Cal
     bad[:, 2] = rng.random(200)
     one, other = made_run(good, states), made_run(bad, states, version="v2.0")
     version = compare({"v1.0": [one], "v2.0": [other]}, baseline="v1.0", settings=QUICK).versions["v2.0"]
-    assert [label.id for label in version.standing("worse")] == ["label2"]
-    assert not version.standing("better")
+    assert [label.id for label in version.labels_with("worse")] == ["label2"]
+    assert not version.labels_with("better")
     (moved,) = version.moved()
     assert len(moved.examples) == 4
     for shown in moved.examples:
@@ -170,7 +170,7 @@ def test_where_nothing_differs_hardly_anything_is_found(drawn_runs: Drawn, trial
     found = 0
     for seed in range(trials):
         version = compared(drawn_runs, seed, settings=settings, labels=20).versions["v2.0"]
-        found += bool(version.standing("better") or version.standing("worse"))
+        found += bool(version.labels_with("better") or version.labels_with("worse"))
     # Without any difference every discovery is false: one comparison in ten may have some.
     assert found / trials <= rate + 3 * (rate * (1 - rate) / trials) ** 0.5
 

@@ -191,7 +191,7 @@ def test_the_verdict_says_what_the_interval_says(write: Write):
     said = verdict(comparison, version)
     assert re.match(r"v2\.0 other: \+\d+\.\d points mAP, interval \+\d+\.\d to \+\d+\.\d: better; ", said)
     assert re.search(r"; precision at the baseline's recall \+\d+\.\d points \(\+\d+\.\d %\), interval ", said)
-    better = version.standing("better")
+    better = version.labels_with("better")
     assert f"; {len(better)} labels better (" in said and ", 0 labels worse, of " in said
 
     def having(difference: Difference) -> Comparison:

@@ -23,7 +23,7 @@ from tagger.data.sources.sample.plan import plan_photo
 from tagger.tags.delivery.bundle import DETECTOR, BundleError, read_bundle
 from tagger.tags.delivery.served import ServedTagger
 from tagger.tags.tagging.album import tagged
-from tagger.tags.tagging.looking import looked_at, pace
+from tagger.tags.tagging.pixel_batches import pace, pixel_batches
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_bundle_with_a_detector_fuses_what_it_sees(bundle: Path, delivered: Pa
     origins = {tag.origin for tags in tagger.tag(album) for tag in tags}
     assert origins <= {"detector", "network", "rule"} and "network" in origins
 
-    (batch,) = looked_at(album, tagger, pace(workers=2, batch=64))
+    (batch,) = pixel_batches(album, tagger, pace(workers=2, batch=64))
     assert np.array_equal(batch.detected, seen)
     lines = [photo for some in tagged(album, tagger, pace(0, 5), language=None, scores=False) for photo in some]
     assert [list(line.tags) for line in lines] == tagger.tag(album)

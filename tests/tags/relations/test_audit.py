@@ -16,11 +16,11 @@ from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import read_taxonomy
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.module import TaggerModule
-from tagger.tags.fitting import FitThresholds
 from tagger.tags.relations.audit import Effect, audit, audit_figures, harmful
-from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.relations.audit_callback import AuditCallback
 from tagger.tags.relations.rules import Relation, Rules, RuleSettings
 from tagger.tags.thresholds import Target
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.rules_csv import write_audit
 
 LABELS = ["dog", "toy", "animal", "beach", "snow"]
@@ -138,7 +138,7 @@ def test_harmful_relations_are_switched_off_only_if_that_is_asked_for(
     scores = torch.tensor([[0.6, 0.1, 0.9], [0.5, 0.1, 0.1], [0.2, 0.9, 0.1], [0.1, 0.1, 0.1]])
     states = [[1, -1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, -1]]
     module = tagger_module(labels=3, rules=rules)
-    auditing, thresholds = AuditRules(keep), FitThresholds(Target())
+    auditing, thresholds = AuditCallback(keep), ThresholdsCallback(Target())
     run = trainer(callbacks=[thresholds, auditing])
     validate(module, run, scores, states)
     assert auditing.switch_off(module) == (keep == "helpful")
@@ -159,7 +159,7 @@ def test_scores_thresholds_and_checkpoints_are_those_of_the_whole_chain(
 ):
     rules = Rules([str(label) for label in range(4)], [Relation("implies", "0", "1"), Relation("excludes", "2", "3")])
     module = tagger_module(rules=rules)
-    run = trainer(callbacks=[FitThresholds(Target())])
+    run = trainer(callbacks=[ThresholdsCallback(Target())])
     run.fit(module, photo_data(colours(40)))
     run.save_checkpoint(tmp_path / "some.ckpt")
     photos = torch.rand(5, 3, 16, 16)

@@ -47,7 +47,7 @@ def drop(desk: Desk, visitor: Visitor, photos: Sequence[Path], names: Sequence[s
 
 def looks(desk: Desk, visitor: Visitor, **chosen: Any) -> Looks:
     """Return what the page's parts are made of."""
-    defaults = {"album": visitor.album, "thresholds": visitor.thresholds, "corrections": desk.corrections.standing}
+    defaults = {"album": visitor.album, "thresholds": visitor.thresholds, "corrections": desk.corrections.current}
     return Looks(tagger=desk.tagger, language=desk.language, columns=desk.columns, **defaults | chosen)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
-from tagger.data.catalog.standing import completed
+from tagger.data.catalog.precedence import completed
 from tagger.data.sources.open_images.columns import TEXT, as_numpy, places
 from tagger.data.sources.open_images.files import File
 from tagger.data.sources.source import SourceError

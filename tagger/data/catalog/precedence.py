@@ -13,10 +13,10 @@ from scipy.sparse import csr_array, vstack
 
 from tagger.data.states import ABSENT, PRESENT
 
-STANDING = {"human": 3, "source": 2, "rule": 1, "model": 0, "product": 0}
+PRECEDENCE = {"human": 3, "source": 2, "rule": 1, "model": 0, "product": 0}
 """By origin of an annotation; 0 never counts."""
 
-HUMAN = STANDING["human"]
+HUMAN = PRECEDENCE["human"]
 
 BLOCK = 1 << 16
 """Photos that are completed at a time."""
@@ -32,7 +32,7 @@ class Statements:
     """Column of the label, int."""
     value: np.ndarray
     """int8: PRESENT, ABSENT, or UNKNOWN where somebody takes a statement back or cannot say."""
-    standing: np.ndarray
+    precedence: np.ndarray
     """int8, as in ``STANDING``."""
     speaker: np.ndarray
     """Number of who says so, int: the source, or the annotator of a human verdict."""
@@ -56,15 +56,15 @@ def current(claims: Statements) -> tuple[Statements, Statements]:
         >>> holding.photo.tolist(), holding.value.tolist(), contradictions.photo.tolist()
         ([7], [-1], [8, 8])
     """
-    facts = claims if (claims.standing > 0).all() else claims.take(np.flatnonzero(claims.standing > 0))
+    facts = claims if (claims.precedence > 0).all() else claims.take(np.flatnonzero(claims.precedence > 0))
     if not len(facts):
         return facts, facts
-    ranks, speakers = int(facts.standing.max()) + 1, int(facts.speaker.max()) + 1
+    ranks, speakers = int(facts.precedence.max()) + 1, int(facts.speaker.max()) + 1
     # One number to sort by instead of four columns: a billion photos, 10,000 labels, 1,000 speakers need 57 bits.
     word = facts.photo.astype(np.int64)
     for column, values in (
         (facts.label, int(facts.label.max()) + 1),
-        (facts.standing, ranks),
+        (facts.precedence, ranks),
         (facts.speaker, speakers),
     ):
         # In place: there may be a hundred million.
@@ -83,7 +83,7 @@ def current(claims: Statements) -> tuple[Statements, Statements]:
     subject = np.floor_divide(word, ranks * speakers, out=word)
     ends = _ends(subject)
     if len(ends) < len(subject):
-        top = np.flatnonzero(facts.standing == np.repeat(facts.standing[ends], np.diff(ends, prepend=-1)))
+        top = np.flatnonzero(facts.precedence == np.repeat(facts.precedence[ends], np.diff(ends, prepend=-1)))
         facts, subject = facts.take(top), subject[top]
     return _agreeing(facts, subject)
 
@@ -98,7 +98,7 @@ def _agreeing(facts: Statements, subject: np.ndarray) -> tuple[Statements, State
         return facts, facts.take(ends[:0])
     sizes = np.diff(ends, prepend=-1)
     sums = np.add.reduceat(facts.value, ends - sizes + 1, dtype=np.int64)
-    agreed = (np.abs(sums) == sizes) | ((facts.standing[ends] == HUMAN) & (sums != 0))
+    agreed = (np.abs(sums) == sizes) | ((facts.precedence[ends] == HUMAN) & (sums != 0))
     winning = np.flatnonzero(facts.value == np.repeat(np.where(agreed, np.sign(sums), 0), sizes))
     first = np.diff(subject[winning], prepend=-1) != 0
     return facts.take(winning[first]), facts.take(np.flatnonzero(~np.repeat(agreed, sizes)))

@@ -17,7 +17,7 @@ NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """What is there of one job."""
 
     job: Job
@@ -48,7 +48,7 @@ class Standing:
         return "" if self.run is not None or self.attempt is None else self.attempt.reason
 
 
-def standing(study: Study, runs: Path = RUNS) -> list[Standing]:
+def job_statuses(study: Study, runs: Path = RUNS) -> list[JobStatus]:
     """Look what is there of every job of a study.
 
     Raises:
@@ -58,34 +58,34 @@ def standing(study: Study, runs: Path = RUNS) -> list[Standing]:
     with composing():
         # Runs of one version differ in the seed alone; composing is what takes long.
         configs = {job.version: job.config() for job in jobs if job.seed == study.seeds[0]}
-    return [_standing(job, job.settings(configs[job.version])) for job in jobs]
+    return [_status(job, job.settings(configs[job.version])) for job in jobs]
 
 
 def finished_runs(study: Study, runs: Path = RUNS) -> dict[str, list[Path]]:
     """Return the folders of the finished runs of every version, in the order of the seeds."""
-    return by_version(standing(study, runs))
+    return by_version(job_statuses(study, runs))
 
 
 def unfinished(study: Study, runs: Path = RUNS) -> list[Unfinished]:
     """Return the runs that a study asks for and that are not there, with the reason."""
-    return left(standing(study, runs))
+    return left(job_statuses(study, runs))
 
 
-def by_version(stands: Sequence[Standing]) -> dict[str, list[Path]]:
+def by_version(statuses: Sequence[JobStatus]) -> dict[str, list[Path]]:
     """Return the run folders of those that finished; a version without any has an empty list."""
-    found: dict[str, list[Path]] = {one.job.version: [] for one in stands}
-    for one in stands:
+    found: dict[str, list[Path]] = {one.job.version: [] for one in statuses}
+    for one in statuses:
         if one.run is not None:
             found[one.job.version].append(one.run)
     return found
 
 
-def left(stands: Sequence[Standing]) -> list[Unfinished]:
+def left(statuses: Sequence[JobStatus]) -> list[Unfinished]:
     """Return those that did not finish, with the reason."""
-    return [Unfinished(one.job.version, one.job.seed, one.state, one.reason) for one in stands if one.run is None]
+    return [Unfinished(one.job.version, one.job.seed, one.state, one.reason) for one in statuses if one.run is None]
 
 
-def _standing(job: Job, settings: str) -> Standing:
+def _status(job: Job, settings: str) -> JobStatus:
     attempt = last_attempt(job.own)
     # An attempt with other words says nothing about these.
     if attempt is not None and attempt.words[: len(job.words)] != job.words:
@@ -94,4 +94,4 @@ def _standing(job: Job, settings: str) -> Standing:
         state, reason = (RUNNING, "by another process") if is_held(job.own) else (CUT, "killed")
         attempt = replace(attempt, state=state, reason=reason)
     run = job.finished_run(settings)
-    return Standing(job, run, attempt, is_told=run is None or run != job.open_run(settings))
+    return JobStatus(job, run, attempt, is_told=run is None or run != job.open_run(settings))

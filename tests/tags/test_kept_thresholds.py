@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tagger.tags.histogram import Histogram
-from tagger.tags.keeping import ENOUGH, kept
+from tagger.tags.kept_thresholds import ENOUGH, kept
 from tagger.tags.metrics import tally_at
-from tagger.tags.thresholds import SILENCE, Target, fit
+from tagger.tags.thresholds import NEVER, Target, fit
 
 BOTH = Target(precision=0.9, recall=0.5)
 NAN = float("nan")
@@ -68,15 +68,15 @@ def test_where_the_target_is_out_of_reach_a_threshold_stays_while_its_f1_is_near
 def test_a_silent_label_speaks_as_soon_as_there_is_a_threshold_for_it(present: int, stays: bool):
     histogram = column([0.9, 0.8, 0.7, 0.2], present=present)
     fitted = fit(histogram, BOTH, unknown="ignore")
-    contract, again = kept(fitted, histogram, torch.tensor([SILENCE]))
+    contract, again = kept(fitted, histogram, torch.tensor([NEVER]))
     assert bool(again) is not stays
-    assert (contract.thresholds.item() == SILENCE) is stays
+    assert (contract.thresholds.item() == NEVER) is stays
 
 
 def test_a_label_that_nobody_can_judge_any_more_falls_silent():
     histogram = column([0.9, 0.8], present=0)
     contract, again = kept(fit(histogram, BOTH, unknown="ignore"), histogram, torch.tensor([0.5]))
-    assert contract.thresholds.item() == SILENCE
+    assert contract.thresholds.item() == NEVER
     assert contract.fallbacks == ("silence",)
     assert again
 
@@ -102,7 +102,7 @@ def test_what_is_promised_is_what_a_new_fit_promises(histogram: Histogram, targe
         if point.verdict == "met":
             assert target.precision is None or (point.precision or 0) >= target.precision
             assert target.recall is None or (point.recall or 0) >= target.recall
-        assert (point.fallback == "silence") == (point.threshold == SILENCE)
+        assert (point.fallback == "silence") == (point.threshold == NEVER)
     assert contract.thresholds[0] == fitted.thresholds[0]
     assert not again[0]
 

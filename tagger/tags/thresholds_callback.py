@@ -8,11 +8,11 @@ from torch import Tensor
 
 from tagger.model.module import TaggerModule
 from tagger.tags.histogram import Histogram
-from tagger.tags.keeping import kept
+from tagger.tags.kept_thresholds import kept
 from tagger.tags.thresholds import Contract, Target, fit
 
 
-class FitThresholds(Callback):
+class ThresholdsCallback(Callback):
     """After each validation, fit the contract on its scores; the module's thresholds are then the contract's."""
 
     contract: Contract

@@ -16,7 +16,7 @@ from tagger.tags.detector.settings import DetectorSettings, NoDetector
 
 
 @dataclass(frozen=True, eq=False)
-class Looking:
+class DataDetector:
     """A detector with what its classes mean."""
 
     settings: DetectorSettings
@@ -26,7 +26,7 @@ class Looking:
     map: ClassMap
 
     @classmethod
-    def open(cls, settings: DetectorSettings | NoDetector, taxonomy: Taxonomy, *, cache: Path) -> "Looking | None":
+    def open(cls, settings: DetectorSettings | NoDetector, taxonomy: Taxonomy, *, cache: Path) -> "DataDetector | None":
         """Return the configured detector, ready to look; None where there is none.
 
         Raises:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tagger.data.catalog.standing import STANDING, Statements, completed, current, states
+from tagger.data.catalog.precedence import PRECEDENCE, Statements, completed, current, states
 
 Row = tuple[int, int, int, str, int]
 """photo, label, value, origin, speaker"""
@@ -14,7 +14,7 @@ Row = tuple[int, int, int, str, int]
 def statements(*rows: Row) -> Statements:
     columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, dtype=int)] * 5
     photo, label, value, origin, speaker = columns
-    standing = np.array([STANDING[word] for word in origin], dtype=np.int8)
+    standing = np.array([PRECEDENCE[word] for word in origin], dtype=np.int8)
     return Statements(photo.astype(int), label.astype(int), value.astype(np.int8), standing, speaker.astype(int))
 
 
@@ -79,7 +79,7 @@ rows = st.tuples(
     st.integers(0, 2),
     st.integers(0, 2),
     st.sampled_from([-1, 0, 1]),
-    st.sampled_from(sorted(STANDING)),
+    st.sampled_from(sorted(PRECEDENCE)),
     st.integers(0, 2),
 )
 
@@ -90,11 +90,11 @@ def test_what_holds_is_what_a_plain_loop_finds(said: list[Row]) -> None:
     for subject in {(photo, label) for photo, label, *_ in said}:
         words: dict[tuple[int, int], int] = {}
         for photo, label, value, origin, speaker in said:
-            if (photo, label) == subject and STANDING[origin]:
-                words[STANDING[origin], speaker] = value
+            if (photo, label) == subject and PRECEDENCE[origin]:
+                words[PRECEDENCE[origin], speaker] = value
         top = max((standing for (standing, _), value in words.items() if value), default=0)
         values = [value for (standing, _), value in words.items() if standing == top and value]
-        if len(set(values)) == 1 or (top == STANDING["human"] and sum(values)):
+        if len(set(values)) == 1 or (top == PRECEDENCE["human"] and sum(values)):
             expected[subject] = max(set(values), key=values.count)
         elif values:
             disputed.add(subject)

@@ -13,7 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from tagger.atomic import written_whole
 from tagger.model.module import TaggerModule
 from tagger.tags.detector.choosing import Choice, Seen, choose, measured
-from tagger.tags.detector.looking import Looking
+from tagger.tags.detector.detector import DataDetector
 
 MODEL = "detector.onnx"
 """Name of the detector's ONNX graph in the folder of a run."""
@@ -21,17 +21,17 @@ MODEL = "detector.onnx"
 Part = tuple[np.ndarray, ...]
 
 
-class FuseDetector(Callback):
+class FusionCallback(Callback):
     """At the first validation outside a fit, compare the network's scores with and without the detector.
 
     Args:
         looking: The detector; None: there is none, and nothing happens.
     """
 
-    def __init__(self, looking: Looking | None) -> None:
-        self.looking = looking
-        self.settings = looking.settings if looking else None
-        self.candidates = torch.from_numpy(looking.map.candidates) if looking else torch.empty(0, dtype=torch.long)
+    def __init__(self, detector: DataDetector | None) -> None:
+        self.detector = detector
+        self.settings = detector.settings if detector else None
+        self.candidates = torch.from_numpy(detector.map.candidates) if detector else torch.empty(0, dtype=torch.long)
         self.choices: list[Choice] = []
         self._parts: list[Part] = []
         self._photos: Seen | None = None
@@ -84,9 +84,9 @@ class FuseDetector(Callback):
 
     def keep_model(self, folder: Path) -> None:
         """Write the detector into the run's folder: the run must not depend on where its file lies."""
-        if self.looking is not None:
+        if self.detector is not None:
             with written_whole(folder / MODEL) as file:
-                file.write(self.looking.model)
+                file.write(self.detector.model)
 
     def _keep(self, outputs: Any, batch: Any) -> None:
         """Keep the candidates' columns: they are few."""

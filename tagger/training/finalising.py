@@ -6,19 +6,19 @@ from pytorch_lightning.callbacks import WeightAveraging
 
 from tagger.data.datamodule import PhotoData
 from tagger.model.module import TaggerModule
-from tagger.tags.detector.fusing import FuseDetector
-from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.detector.fusion_callback import FusionCallback
+from tagger.tags.relations.audit_callback import AuditCallback
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.checkpoints import write_checkpoint
 
 
-def settle_best(  # noqa: PLR0917 - all of it is needed
+def finalise(  # noqa: PLR0917 - all of it is needed
     trainer: pl.Trainer,
     module: TaggerModule,
     data: PhotoData,
     run: RunFolder,
-    fusing: FuseDetector,
-    audit: AuditRules,
+    fusion: FusionCallback,
+    audit: AuditCallback,
 ) -> float:
     """Load the best epoch's weights and settle fusion, rules and thresholds on validation; nothing sees the test fold.
 
@@ -34,7 +34,7 @@ def settle_best(  # noqa: PLR0917 - all of it is needed
     trainer.validate(module, data, verbose=False)
     # The single network's were kept with its best epoch; those of merged experts are new.
     is_fitted = bool((module.thresholds.cpu() != best["state_dict"]["thresholds"].cpu()).any())
-    if is_fused := fusing.fuse(module):
+    if is_fused := fusion.fuse(module):
         # The relations are judged by the scores that they are applied to.
         audit.again()
         trainer.validate(module, data, verbose=False)
@@ -43,7 +43,7 @@ def settle_best(  # noqa: PLR0917 - all of it is needed
         trainer.validate(module, data, verbose=False)
     if (is_fitted or is_fused or is_pruned) and trainer.is_global_zero:
         if is_fused:
-            fusing.keep_model(run.path)
+            fusion.keep_model(run.path)
         module.on_save_checkpoint(best)
         write_checkpoint(best, run.checkpoints / "best.ckpt")
     return trainer.callback_metrics["val/map"].item()

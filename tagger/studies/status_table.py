@@ -9,13 +9,13 @@ from rich.text import Text
 from tagger.pages.visible import visible
 from tagger.studies.job import map_on_test
 from tagger.studies.running import clock
-from tagger.studies.standing import Standing
+from tagger.studies.status import JobStatus
 from tagger.tracking.console import number
 
 COLOURS = {"finished": "green", "failed": "red", "hung": "red", "cut": "yellow"}
 
 
-def standing_table(stands: Sequence[Standing]) -> Table:
+def status_table(statuses: Sequence[JobStatus]) -> Table:
     """Return a row for every run of the study: what became of it, its test mAP, how long it took, and why not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("version", no_wrap=True)
@@ -25,7 +25,7 @@ def standing_table(stands: Sequence[Standing]) -> Table:
     table.add_column("took", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for one in sorted(
-        stands, key=lambda one: list(dict.fromkeys(each.job.version for each in stands)).index(one.job.version)
+        statuses, key=lambda one: list(dict.fromkeys(each.job.version for each in statuses)).index(one.job.version)
     ):
         table.add_row(
             one.job.version,

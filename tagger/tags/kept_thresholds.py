@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tagger.tags.histogram import Histogram
 from tagger.tags.metrics import Tally, ratio, tally_at
-from tagger.tags.thresholds import SILENCE, Contract, Target, wilson_lower_bound
+from tagger.tags.thresholds import NEVER, Contract, Target, wilson_lower_bound
 
 ENOUGH = 0.95
 """Share of the best F1 on validation that an earlier threshold must still have where F1 is all that is asked for."""
@@ -52,7 +52,7 @@ def kept(fitted: Contract, histogram: Histogram, earlier: Tensor) -> tuple[Contr
     else:
         falls_back = (then.precision >= target.fallback_precision) & (then.f1 >= ENOUGH * now.f1)
         does = (rank_then >= rank_now) & ((rank_now > 0) | falls_back)
-    silent_then, silent_now = asked == SILENCE, fitted.thresholds == SILENCE
+    silent_then, silent_now = asked == NEVER, fitted.thresholds == NEVER
     does = torch.where(silent_then | silent_now, silent_then & silent_now, does)
     stays = has_one & does
     thresholds = torch.where(stays, asked, fitted.thresholds)

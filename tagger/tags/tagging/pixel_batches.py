@@ -38,7 +38,7 @@ def pace(workers: int | None = None, batch: int | None = None) -> Pace:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class PixelBatch:
     """Some photos, and what is known of those of them that can be read."""
 
     photos: Sequence[Framed]
@@ -53,16 +53,16 @@ class Looked:
         return np.array([photo.pixels is not None for photo in self.photos])
 
 
-def looked_at(photos: Iterable[str], tagger: Tagger, pace: Pace, *, hashed: bool = False) -> Iterator[Looked]:
+def pixel_batches(photos: Iterable[str], tagger: Tagger, pace: Pace, *, hashed: bool = False) -> Iterator[PixelBatch]:
     """Yield photos in their order, a batch at a time; no more are in memory than two batches."""
     beside = None if tagger.detecting is None else tagger.detecting.framing
     ready = framed(photos, tagger.framing, workers=pace.workers, ahead=2 * pace.batch, beside=beside, hashed=hashed)
     while batch := list(islice(ready, pace.batch)):
-        yield _looked(batch, tagger)
+        yield _pixel_batch(batch, tagger)
 
 
-def _looked(batch: Sequence[Framed], tagger: Tagger) -> Looked:
+def _pixel_batch(batch: Sequence[Framed], tagger: Tagger) -> PixelBatch:
     size, readable = tagger.framing.size, [photo for photo in batch if photo.pixels is not None]
     pixels = [photo.pixels for photo in readable if photo.pixels is not None]
     stacked = np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
-    return Looked(batch, stacked, tagger.detected([photo.beside for photo in readable]))
+    return PixelBatch(batch, stacked, tagger.detected([photo.beside for photo in readable]))

@@ -17,9 +17,9 @@ from tagger.data.datamodule import PhotoData
 from tagger.model.checkpoint import load_checkpoint
 from tagger.model.module import TaggerModule
 from tagger.model.optimizers import sgd
-from tagger.tags.fitting import FitThresholds
 from tagger.tags.histogram import Histogram
-from tagger.tags.thresholds import SILENCE, Target, fit
+from tagger.tags.thresholds import NEVER, Target, fit
+from tagger.tags.thresholds_callback import ThresholdsCallback
 
 CALLBACKS = Path(__file__).parents[2] / "conf" / "callbacks"
 MakeModule = Callable[..., TaggerModule]
@@ -42,14 +42,14 @@ def test_worked_example(tagger_module: MakeModule, trainer: MakeTrainer):
     # Label 0: all above .5 carry it, none below. Label 1: the best F1 tags everything. Label 2 is on no photo.
     scores = [[0.9, 0.2, 0.3], [0.7, 0.3, 0.3], [0.4, 0.1, 0.3]]
     states = [[1, 1, -1], [1, 1, -1], [-1, 1, -1], [-1, -1, -1]]
-    thresholds = FitThresholds(Target())
+    thresholds = ThresholdsCallback(Target())
     module = tagger_module(labels=3)
     validate(module, trainer(callbacks=[thresholds]), [*scores, [0.1, 0.15, 0.3]], states)
     assert module.thresholds.tolist() == thresholds.contract.thresholds.tolist()
     # The edge below the lowest score that is tagged; bins are 0.012 wide in logit.
     assert 0.695 < module.thresholds[0] <= 0.7
     assert 0.095 < module.thresholds[1] <= 0.1
-    assert module.thresholds[2] == SILENCE
+    assert module.thresholds[2] == NEVER
     assert thresholds.contract.verdicts == ("best_f1", "best_f1", "unreachable")
 
 
@@ -58,7 +58,7 @@ def test_what_unknown_counts_for_is_the_modules(tagger_module: MakeModule, train
     scores, states = [[0.9], [0.8], [0.1]], [[0], [1], [-1]]
     precisions = []
     for unknown in (1.0, 0.0):
-        thresholds = FitThresholds(Target())
+        thresholds = ThresholdsCallback(Target())
         validate(tagger_module(labels=1, unknown=unknown), trainer(callbacks=[thresholds]), scores, states)
         precisions.append(thresholds.contract.points()[0].precision)
     assert precisions == [0.5, 1.0]
@@ -72,7 +72,7 @@ def test_the_sanity_check_fits_nothing(tagger_module: MakeModule, trainer: MakeT
             seen.append(pl_module.thresholds.tolist())
 
     module = tagger_module()
-    trainer(callbacks=[FitThresholds(Target()), Look()], num_sanity_val_steps=2).fit(module, data)
+    trainer(callbacks=[ThresholdsCallback(Target()), Look()], num_sanity_val_steps=2).fit(module, data)
     assert seen == [[0.5] * 4]
     assert module.thresholds.tolist() != seen[0]
 
@@ -97,7 +97,7 @@ def test_best_holds_the_thresholds_of_its_own_epoch(
     # So fast that the second epoch is another network: scores, and thresholds, of both differ.
     module = tagger_module(optimizer=lambda module: sgd(module, lr=1.0, weight_decay=0.0))
     target = Target()
-    trainer(callbacks=[keep(tmp_path), FitThresholds(target)], enable_checkpointing=True, max_epochs=3).fit(
+    trainer(callbacks=[keep(tmp_path), ThresholdsCallback(target)], enable_checkpointing=True, max_epochs=3).fit(
         module, data
     )
     network, thresholds, _ = load_checkpoint(tmp_path / "best.ckpt")
@@ -110,7 +110,7 @@ def test_with_an_averaging_callback_weights_and_thresholds_of_best_are_those_of_
     average = instantiate(OmegaConf.load(CALLBACKS / "ema.yaml").ema, decay=0.8)
     target = Target()
     module = tagger_module(optimizer=lambda module: sgd(module, lr=1.0, weight_decay=0.0))
-    callbacks = [FitThresholds(target), average, keep(tmp_path)]
+    callbacks = [ThresholdsCallback(target), average, keep(tmp_path)]
     trainer(callbacks=callbacks, enable_checkpointing=True, max_epochs=2).fit(module, data)
     checkpoint = torch.load(tmp_path / "best.ckpt", weights_only=True)
     current, averaged = checkpoint["current_model_state"], checkpoint["state_dict"]

@@ -15,15 +15,15 @@ from tagger.data.batch import Batch
 from tagger.data.datamodule import PhotoData
 from tagger.data.taxonomy import Label, Taxonomy
 from tagger.model.module import TaggerModule
-from tagger.tags.detector.fusing import MODEL, FuseDetector
+from tagger.tags.detector.data_detector import DataDetector
 from tagger.tags.detector.fusion import Calibration, Fusion
-from tagger.tags.detector.looking import Looking
+from tagger.tags.detector.fusion_callback import MODEL, FusionCallback
 from tagger.tags.detector.onnx_detector import DetectorError
 from tagger.tags.detector.settings import NoDetector, OnnxFile
-from tagger.tags.fitting import FitThresholds
-from tagger.tags.relations.auditing import AuditRules
+from tagger.tags.relations.audit_callback import AuditCallback
 from tagger.tags.relations.rules import Relation, Rules
 from tagger.tags.thresholds import Target
+from tagger.tags.thresholds_callback import ThresholdsCallback
 from tagger.tracking.detector_csv import write_choices
 from tagger.tracking.test_scores import TestScores
 
@@ -34,12 +34,12 @@ ALBUM = Taxonomy(
 
 
 @pytest.fixture
-def looking(tmp_path: Path, colour_detector: Callable[..., bytes]) -> Callable[..., Looking]:
-    def make(taxonomy: Taxonomy = ALBUM, **settings: Any) -> Looking:
+def looking(tmp_path: Path, colour_detector: Callable[..., bytes]) -> Callable[..., DataDetector]:
+    def make(taxonomy: Taxonomy = ALBUM, **settings: Any) -> DataDetector:
         path = tmp_path / "mine.onnx"
         path.write_bytes(colour_detector())
         defaults: dict[str, Any] = {"fusion": "maximum", "least_photos": 2}
-        opened = Looking.open(
+        opened = DataDetector.open(
             OnnxFile(path=str(path), classes=CLASSES, **defaults | settings), taxonomy, cache=tmp_path
         )
         assert opened is not None
@@ -65,14 +65,19 @@ STATES = [[1, 1, 1], [-1, 1, 1], [1, -1, -1], [-1, -1, -1]]
 
 
 def test_validation_decides_and_everything_after_sees_the_fused_scores(
-    looking: Callable[..., Looking], tagger_module: Callable[..., TaggerModule], trainer: Callable[..., pl.Trainer]
+    looking: Callable[..., DataDetector], tagger_module: Callable[..., TaggerModule], trainer: Callable[..., pl.Trainer]
 ):
     opened = looking()
     ids = list(ALBUM.ids)
     recipe = {"network": {}, "labels": [{"id": id_} for id_ in ids]}
     rules = Rules(ids, [Relation("implies", "red", "sky")])
     module = tagger_module(labels=3, recipe=recipe, rules=rules, detector=opened.as_recipe())
-    thresholds, fusing, audit, test = FitThresholds(Target()), FuseDetector(opened), AuditRules("all"), TestScores()
+    thresholds, fusing, audit, test = (
+        ThresholdsCallback(Target()),
+        FusionCallback(opened),
+        AuditCallback("all"),
+        TestScores(),
+    )
     run = trainer(callbacks=[thresholds, fusing, audit, test])
     run_on(module, run, SCORES, DETECTED, STATES, verb="validate")
     assert module.fusion.taken == {}
@@ -107,14 +112,14 @@ def test_validation_decides_and_everything_after_sees_the_fused_scores(
 
 def test_where_nothing_is_gained_the_run_is_as_if_there_were_no_detector(
     tmp_path: Path,
-    looking: Callable[..., Looking],
+    looking: Callable[..., DataDetector],
     tagger_module: Callable[..., TaggerModule],
     trainer: Callable[..., pl.Trainer],
 ):
     opened = looking()
     recipe = {"network": {}, "labels": [{"id": id_} for id_ in ALBUM.ids]}
     module = tagger_module(labels=3, recipe=recipe, detector=opened.as_recipe())
-    fusing = FuseDetector(opened)
+    fusing = FusionCallback(opened)
     run_on(module, trainer(callbacks=[fusing]), SCORES, torch.zeros(4, 3), STATES, verb="validate")
     assert not fusing.fuse(module)
     checkpoint: dict[str, Any] = {"state_dict": {}}
@@ -140,7 +145,7 @@ def test_a_label_that_takes_it_wants_to_know_what_was_seen(tagger_module: Callab
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("cached", [True, False])
 def test_the_batches_say_what_was_seen_on_their_photos(
-    looking: Callable[..., Looking],
+    looking: Callable[..., DataDetector],
     colours: Callable[..., Path],
     photo_data: Callable[..., PhotoData],
     workers: int,
@@ -167,15 +172,15 @@ def test_the_batches_say_what_was_seen_on_their_photos(
     assert (data.cache / "detections").is_dir()
 
 
-def test_the_run_keeps_the_detector_itself(tmp_path: Path, looking: Callable[..., Looking]):
+def test_the_run_keeps_the_detector_itself(tmp_path: Path, looking: Callable[..., DataDetector]):
     opened = looking()
-    FuseDetector(opened).keep_model(tmp_path)
+    FusionCallback(opened).keep_model(tmp_path)
     assert (tmp_path / MODEL).read_bytes() == (tmp_path / "mine.onnx").read_bytes()
 
 
 def test_without_a_detector_nothing_happens(tmp_path: Path, tagger_module: Callable[..., TaggerModule]):
-    assert Looking.open(NoDetector(), ALBUM, cache=tmp_path) is None
-    fusing = FuseDetector(None)
+    assert DataDetector.open(NoDetector(), ALBUM, cache=tmp_path) is None
+    fusing = FusionCallback(None)
     assert not fusing.fuse(tagger_module())
     assert fusing.choices == []
 
@@ -186,22 +191,22 @@ def test_without_a_detector_nothing_happens(tmp_path: Path, tagger_module: Calla
 )
 def test_a_detector_that_is_not_there_is_asked_for(tmp_path: Path, path: str | None, message: str):
     with pytest.raises(Exception, match=message):
-        Looking.open(OnnxFile(path=path), ALBUM, cache=tmp_path)
+        DataDetector.open(OnnxFile(path=path), ALBUM, cache=tmp_path)
 
 
 def test_a_file_that_is_no_detector_is_named(tmp_path: Path):
     (tmp_path / "some.onnx").write_text("no detector")
     with pytest.raises(DetectorError, match=r"some\.onnx is no detector"):
-        Looking.open(OnnxFile(path=str(tmp_path / "some.onnx")), ALBUM, cache=tmp_path)
+        DataDetector.open(OnnxFile(path=str(tmp_path / "some.onnx")), ALBUM, cache=tmp_path)
 
 
 def test_detector_csv_has_a_row_for_every_candidate(
     tmp_path: Path,
-    looking: Callable[..., Looking],
+    looking: Callable[..., DataDetector],
     tagger_module: Callable[..., TaggerModule],
     trainer: Callable[..., pl.Trainer],
 ):
-    fusing = FuseDetector(looking())
+    fusing = FusionCallback(looking())
     module = tagger_module(labels=3, recipe={"network": {}, "labels": [{"id": id_} for id_ in ALBUM.ids]})
     run_on(module, trainer(callbacks=[fusing]), SCORES, DETECTED, STATES, verb="validate")
     fusing.fuse(module)

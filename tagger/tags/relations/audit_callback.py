@@ -15,8 +15,8 @@ from tagger.tags.relations.audit import Effect, audit, harmful
 from tagger.tags.relations.rules import Keep
 
 
-class AuditRules(Callback):
-    """At the first validation outside a fit, measure what each relation does; it comes after `FitThresholds`.
+class AuditCallback(Callback):
+    """At the first validation outside a fit, measure what each relation does; it comes after `ThresholdsCallback`.
 
     Args:
         keep: ``all``, or ``helpful``: then `switch_off` does what its name says.
