@@ -1,13 +1,13 @@
-"""Modules of an extra that is not installed are not searched for examples; workers share the cores."""
+"""Modules of an extra that is not installed are not searched for examples; one thread each."""
 
 import os
 from importlib.util import find_spec
 
 import pytest
 
-# Here, where nothing heavy has been imported. Threads of two workers on two cores would wait for each other's.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Here, where nothing heavy has been imported. Threads of two workers on two cores would wait for each other's, and a
+# process that is forked from one with threads for ever.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SERVE = ["application", "body", "border", "desk", "server"]
 collect_ignore = [] if find_spec("starlette") else [f"tagger/tags/serving/{name}.py" for name in SERVE]

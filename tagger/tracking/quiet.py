@@ -16,6 +16,8 @@ def quieten() -> None:
     rank_zero = ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero")
     for name in ("pytorch_lightning", *rank_zero, "mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A failing database, with a traceback; it raises that, too, and who catches it tells it in one sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     # The features lie in memory: workers would only copy them.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A frozen backbone is in evaluation mode on purpose.

@@ -97,7 +97,7 @@ def briefly() -> Iterator[None]:
     level = logger.level
     os.environ.update(own)
     utils.MAX_RETRY_COUNT = _ATTEMPTS
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:

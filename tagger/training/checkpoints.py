@@ -81,6 +81,9 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._restore()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not at the training's end: a training that was over before it was resumed does not end again.
         if trainer.is_global_zero:
             self.path.with_name(PREVIOUS).unlink(missing_ok=True)
 

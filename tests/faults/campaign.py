@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -71,11 +72,18 @@ def run(families: Sequence[str], *, scale: str, seed: int) -> list[Outcome]:
         task = progress.add_task("families", total=len(families))
         running = {pool.submit(one, family, TESTS[family][scale], seed): family for family in families}
         for done in as_completed(running):
-            outcomes[running[done]] = outcome = done.result()
-            tally = outcome.tally
+            family = running[done]
+            outcomes[family] = done.result() if done.exception() is None else broken(family, done.exception())
+            tally = outcomes[family].tally
             progress.print(f"{tally.name}: {tally.tests:,} tried, {len(tally.failures):,} not survived")
             progress.advance(task)
     return [outcomes[family] for family in families]
+
+
+def broken(family: str, error: BaseException | None) -> Outcome:
+    """Return the outcome of a family that could not be tried to its end: the others still count."""
+    traceback.print_exception(error)
+    return Outcome(Tally(family, failures=[f"{family} could not be tried to its end: {error}"]), 0.0)
 
 
 def one(family: str, tests: int, seed: int) -> Outcome:

@@ -27,7 +27,9 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\d([_T ]\d\d[-:]\d\d[-:]\d\d)?(\.\d+)?([+-]\d
 
 NUMBER_OF_RUN = re.compile(r"\b([0-9a-f]{32}|m-[0-9a-f]{32})\b")
 
-SPEED = re.compile(r"seconds|per_second|peak_memory|mlflow_run_id|started|\bwhen\b|commit|command|system/")
+SPEED = re.compile(
+    r"seconds|per_second|peak_memory|mlflow_run_id|started|\bwhen\b|commit|command|system/|^uri$|model_code_path"
+)
 """Keys of what differs from run to run."""
 
 
@@ -40,7 +42,21 @@ def contents(folder: Path) -> Contents:
     found: Contents = defaultdict(list)
     for path in files(folder):
         found[place(path, folder)].append(content(path, folder))
-    return {name: sorted(several, key=repr) for name, several in found.items()}
+    return {name: alike(name, several) for name, several in found.items()}
+
+
+def alike(name: str, several: list[Any]) -> list[Any]:
+    """Return the contents of files that share a place, in an order of their own."""
+    if OF_A_MODEL.search(name):
+        # MLflow keeps what it was given of a model whose registration was cut, until mlflow gc.
+        several = [*{repr(one): one for one in several if one != CUT}.values()]
+    return sorted(several, key=repr)
+
+
+OF_A_MODEL = re.compile(r"mlruns/.*/models/<run>/")
+
+CUT = "cut"
+"""The content of a file of a model that MLflow was copying when it was killed."""
 
 
 NO_RESULTS = re.compile(
@@ -49,6 +65,14 @@ NO_RESULTS = re.compile(
     r"|/artifacts/(.*/)?\.artifact\.uploading\."  # MLflow's: only it could tell those of a killed upload from others
     r"|/artifacts/code/"  # our own code, which MLflow keeps beside a model
 )
+
+
+TELLS_HOW = re.compile(
+    r"/attempt\.json$"  # a study's note of what was typed last for a run, resume=true included
+    r"|/multirun\.yaml$"  # Hydra's, of the last multirun: of the jobs that were missing
+    r"|/searches/[^/]+/(README\.md|report\.html)$"  # count the trials that were cut
+)
+"""Files that tell how a result came about: they are there and whole, and differ after a kill."""
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -74,11 +98,14 @@ def content(path: Path, folder: Path) -> Any:
     Raises:
         Exception: If it is torn; the message begins with its place.
     """
-    read = READERS.get(path.suffix.lower(), _bytes)
+    read = READERS.get(path.suffix.lower() or path.name, _bytes)
     try:
-        return read(path)
+        found = read(path)
     except Exception as error:
+        if OF_A_MODEL.search(place(path, folder)):
+            return CUT
         raise ValueError(f"{path.relative_to(folder)} is torn: {type(error).__name__}: {error}") from error
+    return "whole" if TELLS_HOW.search(path.as_posix()) else found
 
 
 def _tree(tree: Any) -> Any:
@@ -189,6 +216,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".json": _json,
     ".jsonl": _json_lines,
     ".yaml": _yaml,
+    "MLmodel": _yaml,
     ".csv": _text,
     ".txt": _text,
     ".md": _markdown,

@@ -7,7 +7,7 @@ from difflib import ndiff
 from pathlib import Path
 from pprint import pformat
 
-from tests.faults.contents import Contents, content, contents, files, place
+from tests.faults.contents import Contents, alike, content, contents, files, place
 from tests.faults.journey import Step
 from tests.faults.tally import Tally
 from tests.faults.typed import HANG_SECONDS, Ended, Event, Typist
@@ -91,7 +91,7 @@ class Disturbed:
         for name, several in self.was.items():
             if name in self.becomes and name not in now:
                 yield f"{name} is gone"
-            elif several == self.becomes.get(name) and sorted(now[name], key=repr) != several:
+            elif several == self.becomes.get(name) and alike(name, now[name]) != several:
                 yield f"{name} is changed"
 
     def _mended(self) -> Iterator[str]:

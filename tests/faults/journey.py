@@ -116,7 +116,11 @@ def keep_model(folder: Path) -> None:
 def nine_turns(folder: Path) -> None:
     """Leave what nine of the ten turns of scoring leave."""
     words = [*DATA, "+data.catalog=catalogs/folder", "logger=csv", *SCORING.split()]
-    code = f"from tests.test_clean import nine_turns_of_ten; nine_turns_of_ten({words!r})"
+    # As in pytest, `import commands` finds the one of this folder.
+    path = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
+    code = (
+        f"import sys; sys.path[:0] = {path}; from tests.test_clean import nine_turns_of_ten as leave; leave({words!r})"
+    )
     commands.run([sys.executable, "-c", code], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -1,5 +1,6 @@
 """What a family of faults came to."""
 
+import sys
 from dataclasses import dataclass, field
 
 
@@ -16,3 +17,5 @@ class Tally:
         self.tests += 1
         if not holds:
             self.failures.append(what)
+            # A campaign goes on for an hour, and may be stopped.
+            print(f"{self.name}: {what}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 import errno
 import random
+import shutil
 import signal
 import tempfile
 import zipfile
@@ -123,3 +124,13 @@ def test_a_training_that_ends_keeps_one_and_what_every_epoch_came_to_is_in_it(
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
     assert torch.load(keep.path, weights_only=True)["global_step"] == 8
     assert zipfile.is_zipfile(keep.path)
+    # Killed before the one before was removed, and typed again.
+    shutil.copy(keep.path, keep.path.with_name("previous.ckpt"))
+    again = trainer(
+        callbacks=[LastCheckpoint(keep.path.parent, minutes=0)],
+        plugins=[WholeCheckpoints()],
+        max_epochs=2,
+        enable_checkpointing=True,
+    )
+    again.fit(tagger_module(), photo_data(tmp_path / "root"), ckpt_path=keep.path, weights_only=True)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 import tagger
-from tagger.errors import UserError
+from tagger.errors import UserError, failure
 from tagger.tags.runtime import Tag
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ def register(bundle: Path, *, name: str, run_id: str = "", tags: dict[str, str] 
                 client.create_registered_model(name)
             made = client.create_model_version(name, f"models:/{model_id}", run, tags, model_id=model_id)
     except (MlflowException, OSError) as error:
+        why = failure(error) or next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"{bundle} is written, and not registered: MLflow at {uri} says: {error}; register=null leaves it out"
+            f"{bundle} is written, and not registered: MLflow at {uri} says: {why}; register=null leaves it out"
         ) from error
     return Registered(name, int(made.version), uri, run)
 
@@ -93,7 +94,7 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
     # Not mlflow.pyfunc.log_model: it would begin the run that trained the model again, and change how it ended.
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name="tagger", source_run_id=run_id, tags=tags)
-    with plainly_named(bundle) as copy, without_bytecode():
+    with deleted_if_failed(client, model.model_id), plainly_named(bundle) as copy, without_bytecode():
         Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
@@ -107,6 +108,17 @@ def log(client: "MlflowClient", bundle: Path, run_id: str, tags: dict[str, str])
             input_example=input_example(),
         )
     return model.model_id
+
+
+@contextmanager
+def deleted_if_failed(client: "MlflowClient", model_id: str) -> Iterator[None]:
+    """Delete a model that could not be logged, so that MLflow shows it no more and `mlflow gc` removes its files."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            client.delete_logged_model(model_id)
+        raise
 
 
 @contextmanager
