@@ -25,7 +25,7 @@ def test_silence_that_means_absent_is_counted_as_absent():
     states = np.array([[1, 1], [1, 1], [0, 0], [0, 0]], dtype=np.int8)
     counted = lifts(csr_array(states), np.ones(4), np.zeros(4))
     assert counted.lift[0, 1] == pytest.approx(2)
-    # Where unknown_weight means nothing only the two photos that carry both are known: nothing is more often than by chance.
+    # Where unknown weighs nothing only the two photos that carry both are known, and nothing is more than by chance.
     ignored = lifts(csr_array(states), np.zeros(4), np.zeros(4))
     assert ignored.lift[0, 1] == pytest.approx(1)
 
