@@ -39,7 +39,7 @@ def label_counts(
 
     Args:
         states: int8 (photos, labels); what is not stored is unknown.
-        unknown: Weight in [0, 1] of an unknown label as a negative; one for every photo, (photos,); or `UnknownWeights`.
+        unknown: Weight of an unknown label as a negative, 0..1; one for every photo, (photos,); or `UnknownWeights`.
         factors: How often each photo counts, (photos,); None: once.
 
     Example:
