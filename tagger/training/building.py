@@ -17,7 +17,7 @@ from tagger.errors import UserError
 from tagger.model.losses import ByReplication, Distillation, NeedsCounts, WeighedLoss
 from tagger.model.module import TaggerModule
 from tagger.model.network import Network
-from tagger.tags.detector.detector import DataDetector
+from tagger.tags.detector.data_detector import DataDetector
 from tagger.tags.teachers import Teachers
 from tagger.tracking.run_folder import RunFolder
 from tagger.training.checkpoints import LastCheckpoint, WholeCheckpoints

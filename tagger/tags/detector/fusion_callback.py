@@ -13,7 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from tagger.atomic import written_whole
 from tagger.model.module import TaggerModule
 from tagger.tags.detector.choosing import Choice, Seen, choose, measured
-from tagger.tags.detector.detector import DataDetector
+from tagger.tags.detector.data_detector import DataDetector
 
 MODEL = "detector.onnx"
 """Name of the detector's ONNX graph in the folder of a run."""
