@@ -116,7 +116,7 @@ def current(corrections: Iterable[Correction]) -> dict[tuple[str, str], Correcti
 
     Example:
         >>> correction = Correction("0" * 32, "a.jpg", "sea", "absent", "ann", "2026-01-01T12:00:00+00:00", "f00", 0.5)
-        >>> list(standing([correction]).values()) == [correction], standing([correction, correction.withdrawn()])
+        >>> list(current([correction]).values()) == [correction], current([correction, correction.withdrawn()])
         (True, {})
     """
     last = {(correction.photo_id, correction.label): correction for correction in corrections}

@@ -128,7 +128,7 @@ def outage_message(uri: str, error: BaseException) -> str:
     """Return in words that MLflow does not answer, and why; without the name and password that may be in an address.
 
     Example:
-        >>> silence("https://me:secret@a.example/", MlflowException("API request failed with HTTPPool(): Max retries"))
+        >>> outage_message("https://me:secret@a.example/", MlflowException("API request failed with HTTPPool(): Max retries"))
         'MLflow at https://a.example/ does not answer (API request failed with HTTPPool())'
     """
     why = failure(error) or re.split(r": Max |\n|\. ", str(error))[0][:200]

@@ -51,10 +51,10 @@ class Known:
         Example:
             >>> ids, follows = ("dog", "animal"), np.array([[True, True], [False, True]])
             >>> known = Known(ids, follows, np.zeros((2, 2), dtype=bool))
-            >>> known.implication(0, 1).standing
+            >>> known.implication(0, 1).status
             'known'
             >>> known.implication(1, 0)
-            Verdict(standing='contradicting', why='animal follows from dog: both ways they would be one label')
+            Verdict(status='contradicting', why='animal follows from dog: both ways they would be one label')
         """
         if self.follows[label, other]:
             return Verdict("known")
@@ -74,7 +74,7 @@ class Known:
         Example:
             >>> follows = np.array([[True, False, True], [False, True, True], [False, False, True]])
             >>> known = Known(("beach", "snow", "scene"), follows, np.zeros((3, 3), dtype=bool))
-            >>> known.exclusion(0, 1).standing, known.exclusion(0, 2).why
+            >>> known.exclusion(0, 1).status, known.exclusion(0, 2).why
             ('new', 'scene follows from beach')
         """
         if self.excluded[label, other]:
