@@ -1,8 +1,11 @@
-"""Worker processes of one command: that they start, and hear each other."""
+"""Worker processes of one command: that they start, hear each other, and end with it."""
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import tempfile
+from contextlib import suppress
 from multiprocessing import util
 from typing import Any
 
@@ -16,14 +19,27 @@ def worker_settings(workers: int) -> dict[str, Any]:
     """Return a DataLoader's settings that give it so many worker processes, and let them talk.
 
     Example:
-        >>> worker_settings(2)
-        {'num_workers': 2, 'multiprocessing_context': None}
+        >>> worker_settings(2)["num_workers"]
+        2
     """
     fit_sockets()
     # In a job of Hydra's joblib launcher the start method is joblib's, which starts none but joblib's own processes.
     methods = multiprocessing.get_all_start_methods()
     is_pythons = multiprocessing.get_start_method() in methods
-    return {"num_workers": workers, "multiprocessing_context": None if is_pythons or not workers else methods[0]}
+    return {
+        "num_workers": workers,
+        "multiprocessing_context": None if is_pythons or not workers else methods[0],
+        "worker_init_fn": _end_with_parent,
+    }
+
+
+def _end_with_parent(_: int) -> None:
+    """Have Linux end this process when the one that started it is killed, before it meets a closed connection."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+_PARENT_DEATH_SIGNAL = 1
 
 
 def fit_sockets() -> None:

@@ -1,5 +1,6 @@
 """Worker processes start, and hear each other."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,23 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 from tagger.data.workers import worker_settings
 print(sum(len(batch) for (batch,) in DataLoader(TensorDataset(torch.ones(8, 1)), batch_size=2, **worker_settings(1))))
+"""
+
+KILLED = """
+import os, time
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tagger.data.workers import worker_settings
+
+class Photos(Dataset):
+    def __len__(self):
+        return 8
+    def __getitem__(self, row):
+        if row == 1:
+            os.kill(os.getppid(), 9)
+        return torch.ones(1000)
+
+list(DataLoader(Photos(), **worker_settings(2)))
 """
 
 IN_A_JOB = f"""
@@ -34,3 +52,9 @@ def test_loaders_in_jobs_of_joblib_have_workers(tmp_path: Path):
     pytest.importorskip("joblib")
     done = commands.run([sys.executable, "-c", IN_A_JOB], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.split()) == (0, ["8", "8", "None", "None"]), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends processes with their parent")
+def test_workers_of_a_command_that_is_killed_end_with_it_and_complain_of_nothing(tmp_path: Path):
+    done = commands.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
