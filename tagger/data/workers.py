@@ -1,13 +1,12 @@
 """Worker processes of one command: that they start, hear each other, and end with it."""
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import tempfile
-from contextlib import suppress
 from multiprocessing import util
 from typing import Any
+
+from tagger.parent import end_with_parent
 
 LONGEST = 107
 """Bytes of a socket's address that Linux takes."""
@@ -34,12 +33,8 @@ def worker_settings(workers: int) -> dict[str, Any]:
 
 
 def _end_with_parent(_: int) -> None:
-    """Have Linux end this process when the one that started it is killed, before it meets a closed connection."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-
-
-_PARENT_DEATH_SIGNAL = 1
+    """End when the command is killed, before a closed connection is met."""
+    end_with_parent()
 
 
 def fit_sockets() -> None:
