@@ -40,13 +40,14 @@ from tagger.training.building import assemble, build_data, build_trainer, places
 from tagger.training.experts import fit_experts
 from tagger.training.extending import Extending
 from tagger.training.finalising import finalise
-from tagger.training.processes import EndTogether
+from tagger.training.processes import EndTogether, follow_first
 from tagger.training.words import as_hydra_takes
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> float | None:
     """Train one experiment and return the validation mAP that sweeps maximise."""
+    follow_first()
     quieten()
     keep_freed_memory()
     with shown_plainly():

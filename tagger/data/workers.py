@@ -1,10 +1,12 @@
-"""Worker processes of one command: that they start, and hear each other."""
+"""Worker processes of one command: that they start, hear each other, and end with it."""
 
 import multiprocessing
 import os
 import tempfile
 from multiprocessing import util
 from typing import Any
+
+from tagger.parent import end_with_parent
 
 LONGEST = 107
 """Bytes of a socket's address that Linux takes."""
@@ -16,14 +18,23 @@ def worker_settings(workers: int) -> dict[str, Any]:
     """Return a DataLoader's settings that give it so many worker processes, and let them talk.
 
     Example:
-        >>> worker_settings(2)
-        {'num_workers': 2, 'multiprocessing_context': None}
+        >>> worker_settings(2)["num_workers"]
+        2
     """
     fit_sockets()
     # In a job of Hydra's joblib launcher the start method is joblib's, which starts none but joblib's own processes.
     methods = multiprocessing.get_all_start_methods()
     is_pythons = multiprocessing.get_start_method() in methods
-    return {"num_workers": workers, "multiprocessing_context": None if is_pythons or not workers else methods[0]}
+    return {
+        "num_workers": workers,
+        "multiprocessing_context": None if is_pythons or not workers else methods[0],
+        "worker_init_fn": _end_with_parent,
+    }
+
+
+def _end_with_parent(_: int) -> None:
+    """End when the command is killed, before a closed connection is met."""
+    end_with_parent()
 
 
 def fit_sockets() -> None:

@@ -128,7 +128,8 @@ def outage_message(uri: str, error: BaseException) -> str:
     """Return in words that MLflow does not answer, and why; without the name and password that may be in an address.
 
     Example:
-        >>> outage_message("https://me:secret@a.example/", MlflowException("API request failed with HTTPPool(): Max retries"))
+        >>> error = MlflowException("API request failed with HTTPPool(): Max retries")
+        >>> outage_message("https://me:secret@a.example/", error)
         'MLflow at https://a.example/ does not answer (API request failed with HTTPPool())'
     """
     why = failure(error) or re.split(r": Max |\n|\. ", str(error))[0][:200]

@@ -14,9 +14,31 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from tagger.errors import UserError
+from tagger.parent import end_with_parent
 
 _LOST = re.compile(r"gloo|NCCL|Connection (closed|reset) by peer|Broken pipe", re.IGNORECASE)
 """What PyTorch says where another process has gone."""
+
+
+_FIRST = "TAGGER_FIRST_PROCESS"
+"""Variable that holds the number of the first process of a run, for those that it starts."""
+
+
+def follow_first() -> None:
+    """Have a process that Lightning started for another rank end with the first one.
+
+    From its beginning: the first may be killed before the two have met, and nothing would tell this one.
+    """
+    first, own = os.environ.get(_FIRST), str(os.getpid())
+    if first in (None, own) or "LOCAL_RANK" not in os.environ:
+        os.environ[_FIRST] = own
+        return
+    end_with_parent()
+    try:
+        os.kill(int(first), 0)
+    except ProcessLookupError:
+        # It was killed while this one began.
+        raise SystemExit(1) from None
 
 
 class EndTogether(Callback):

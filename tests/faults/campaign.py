@@ -106,7 +106,7 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
     """Return a row per family."""
     return [
         (
-            outcome.tally.name,
+            outcome.tally.name.replace("_", " "),
             f"{outcome.tally.tests:,}",
             f"{len(outcome.tally.failures):,}",
             f"{outcome.seconds / 60:.0f}",
@@ -116,21 +116,32 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
 
 
 def write_table(path: Path, outcomes: Sequence[Outcome], *, seed: int) -> None:
-    """Write the table below the marker of a README.md, with the command, the commit and the seed."""
-    above = path.read_text(encoding="utf-8").partition(MARKER)[0] if path.is_file() else ""
+    """Write the table below the marker of a README.md: a row per family, with the command, the commit and the seed.
+
+    Rows of families that were not tried now stay, and the failures that stand below their table.
+    """
+    above, _, below = (path.read_text(encoding="utf-8") if path.is_file() else "").partition(MARKER)
     command = shlex.join(["python", "-m", "tests.faults.campaign", *sys.argv[1:]])
+    fresh = {row[0]: (*row, commit_of_code(), str(seed), f"`{command}`") for row in rows(outcomes)}
+    kept = [line.strip("| ").split(" | ") for line in below.splitlines() if line.startswith("| ")][1:]
+    every = {row[0]: tuple(row) for row in kept} | fresh
+    failures = [line for line in below.splitlines() if line.startswith("- ") and line[2:].split(":")[0] not in fresh]
+    failures += [
+        f"- {outcome.tally.name.replace('_', ' ')}: {failure}"
+        for outcome in outcomes
+        for failure in outcome.tally.failures
+    ]
     lines = [
         f"{above}{MARKER}",
         "",
-        f"`{command}`, commit {commit_of_code()}, seed {seed}.",
+        "| test | n | failures | minutes | commit | seed | command |",
+        "|---|--:|--:|--:|---|--:|---|",
+        *(f"| {' | '.join(row)} |" for row in every.values()),
         "",
-        "| test | n | failures | minutes |",
-        "|---|--:|--:|--:|",
-        *(f"| {' | '.join(row)} |" for row in rows(outcomes)),
-        "",
+        *failures,
+        *([""] if failures else []),
     ]
-    failures = [failure for outcome in outcomes for failure in outcome.tally.failures]
-    write_text(path, "\n".join([*lines, *(f"- {failure}" for failure in failures), *([""] if failures else [])]))
+    write_text(path, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -200,7 +200,8 @@ def _database(path: Path) -> Any:
             return sorted(tables)
         metrics = "select count(*) from latest_metrics as metric where metric.run_uuid = runs.run_uuid"
         rows = database.execute(f"select name, status, ({metrics}) from runs").fetchall()
-        versions = database.execute("select name, status from model_versions").fetchall()
+        # Killed when it was registered, and typed again: there are two then.
+        versions = database.execute("select distinct name, status from model_versions").fetchall()
     return {"runs": sorted(map(list, rows)), "versions": sorted(map(list, versions))}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -30,3 +31,22 @@ def test_a_process_that_is_killed_ends_the_run_in_one_sentence(colours: Callable
     (told,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert told.startswith("error: process 1 (from 0) of 2 was killed by signal 9")
     assert told.endswith("the same command with resume=true goes on from the last checkpoint")
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_process_whose_first_was_killed_while_it_began_ends(is_alive: bool, tmp_path: Path) -> None:
+    first = subprocess.Popen(["sleep", "60"])
+    if not is_alive:
+        first.kill()
+        first.wait()
+    code = "from tagger.training.processes import follow_first; follow_first(); print('goes on')"
+    done = commands.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"LOCAL_RANK": "1", "TAGGER_FIRST_PROCESS": str(first.pid)},
+        capture_output=True,
+        text=True,
+    )
+    first.kill()
+    first.wait()
+    assert (done.returncode, done.stdout) == ((0, "goes on\n") if is_alive else (1, ""))
