@@ -160,7 +160,9 @@ def _arrays(path: Path, *, labels: int) -> dict[str, Any]:
     photos = len(arrays["photos"])
     for name, array in arrays.items():
         expected = (photos, labels) if name in ("scores", "states") else (photos,)
-        if array.shape != expected:
+        # In a run that extends a model an unknown new label weighs otherwise than an unknown earlier one.
+        is_by_label = name == "unknown" and array.shape == (photos, labels)
+        if array.shape != expected and not is_by_label:
             raise UserError(
                 f"{path}: {name} has shape {array.shape}, but its photos and labels.csv say {expected}; "
                 "train the run again"

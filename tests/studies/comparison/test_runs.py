@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from tagger.errors import UserError
+from tagger.studies.comparison.comparison import Settings, compare
 from tagger.studies.comparison.named_runs import named_runs
 from tagger.studies.comparison.runs import Run, read_run, read_runs
 
@@ -27,6 +29,22 @@ def test_what_is_read_is_what_was_written(folder: Path):
     assert run.photos.tolist() == ["images/0000.jpg", "images/0001.jpg", "images/0002.jpg"]
     assert run.states.tolist() == [[1, 0], [0, 1], [0, 0]]
     assert read_run(folder, version="mine").version == "mine"
+
+
+def test_runs_in_which_unknown_weighs_by_label_are_read_and_compared(made_run: Made, written_run: Written):
+    rng = np.random.default_rng(0)
+    states = np.where(rng.random((40, 2)) < 0.3, 0, np.where(rng.random((40, 2)) < 0.5, 1, -1))
+    weights = np.tile(np.array([[1.0, 0.0]], np.float32), (40, 1))
+    runs = {
+        version: [read_run(written_run(made_run(rng.random((40, 2)), states, version=version, unknown=weights)))]
+        for version in ("v1.0", "v2.0")
+    }
+    assert runs["v2.0"][0].unknown.shape == (40, 2)
+    compared = compare(runs, baseline="v1.0", settings=Settings(resamples=20, least_photos=3))
+    # The second label's unknown photos count for nothing: as if they were not there.
+    known = states[:, 1] != 0
+    expected = average_precision_score(states[known, 1] == 1, runs["v2.0"][0].scores[known, 1])
+    assert compared.versions["v2.0"].labels[1].ap == pytest.approx(expected, abs=1e-6)
 
 
 def remove(name: str) -> Callable[[Path], None]:
