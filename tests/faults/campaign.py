@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import import_module
@@ -48,11 +48,13 @@ def main() -> None:
     parser.add_argument("families", nargs="*", metavar="family", help=f"of {', '.join(TESTS)}; all if none is named")
     parser.add_argument("--seed", type=int, default=0, help="decides which faults are tried, and when")
     parser.add_argument("--scale", choices=("ci", "long"), default="ci", help="how many")
+    parser.add_argument("--tests", type=int, help="how many of each family, whatever the scale")
     parser.add_argument("--table", type=Path, help="a README.md; what stands above its marker is kept")
     asked = parser.parse_args()
     if unknown := set(asked.families) - set(TESTS):
         parser.error(f"there is no family {', '.join(sorted(unknown))}; there are {', '.join(TESTS)}")
-    outcomes = run(asked.families or list(TESTS), scale=asked.scale, seed=asked.seed)
+    families = asked.families or list(TESTS)
+    outcomes = run({family: asked.tests or TESTS[family][asked.scale] for family in families}, seed=asked.seed)
     console = Console(soft_wrap=True, highlight=False)
     console.print(terminal_table(outcomes))
     failures = [failure for outcome in outcomes for failure in outcome.tally.failures]
@@ -62,15 +64,15 @@ def main() -> None:
     sys.exit(1 if failures else 0)
 
 
-def run(families: Sequence[str], *, scale: str, seed: int) -> list[Outcome]:
-    """Run families in processes of their own, two at a time."""
+def run(families: Mapping[str, int], *, seed: int) -> list[Outcome]:
+    """Run families, each so many tests, in processes of their own, two at a time."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     outcomes: dict[str, Outcome] = {}
     # A new interpreter each: a family forks commands, and what is forked must not have threads.
     context = multiprocessing.get_context("spawn")
     with Progress(*columns) as progress, ProcessPoolExecutor(2, context, max_tasks_per_child=1) as pool:
         task = progress.add_task("families", total=len(families))
-        running = {pool.submit(one, family, TESTS[family][scale], seed): family for family in families}
+        running = {pool.submit(one, family, tests, seed): family for family, tests in families.items()}
         for done in as_completed(running):
             family = running[done]
             outcomes[family] = done.result() if done.exception() is None else broken(family, done.exception())
@@ -116,18 +118,19 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str, str]]:
 
 
 def write_table(path: Path, outcomes: Sequence[Outcome], *, seed: int) -> None:
-    """Write the table below the marker of a README.md: a row per family, with the command, the commit and the seed.
+    """Write the table below the marker of a README.md: a row per family and seed, with the command and the commit.
 
-    Rows of families that were not tried now stay, and the failures that stand below their table.
+    Rows of what was not tried now stay, and the failures that stand below their table.
     """
     above, _, below = (path.read_text(encoding="utf-8") if path.is_file() else "").partition(MARKER)
     command = shlex.join(["python", "-m", "tests.faults.campaign", *sys.argv[1:]])
-    fresh = {row[0]: (*row, commit_of_code(), str(seed), f"`{command}`") for row in rows(outcomes)}
+    fresh = {(row[0], str(seed)): (*row, commit_of_code(), str(seed), f"`{command}`") for row in rows(outcomes)}
     kept = [line.strip("| ").split(" | ") for line in below.splitlines() if line.startswith("| ")][1:]
-    every = {row[0]: tuple(row) for row in kept} | fresh
-    failures = [line for line in below.splitlines() if line.startswith("- ") and line[2:].split(":")[0] not in fresh]
+    every = {(row[0], row[5]): tuple(row) for row in kept} | fresh
+    mended = tuple(f"- {name}, seed {seed}: " for name, seed in fresh)
+    failures = [line for line in below.splitlines() if line.startswith("- ") and not line.startswith(mended)]
     failures += [
-        f"- {outcome.tally.name.replace('_', ' ')}: {failure}"
+        f"- {outcome.tally.name.replace('_', ' ')}, seed {seed}: {failure}"
         for outcome in outcomes
         for failure in outcome.tally.failures
     ]
