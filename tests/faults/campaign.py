@@ -22,7 +22,7 @@ from tagger.tracking.run_folder import commit_of_code
 from tests.faults.tally import Tally
 
 TESTS = {
-    "kills": {"ci": 48, "long": 340},
+    "kills": {"ci": 32, "long": 340},
     "disks": {"ci": 20, "long": 160},
     "photos": {"ci": 400, "long": 3000},
     "annotations": {"ci": 600, "long": 3000},
