@@ -272,7 +272,7 @@ def test_two_hundred_fuzzed_photos_do_no_harm(typed: Typed, delivered: Path, tmp
 
 
 def test_an_eight_bit_bundle_has_thresholds_and_figures_of_its_own(typed: Typed):
-    trained = typed("train", "+debug=smoke", "data.source.photos=120")
+    trained = typed("train", "+debug=smoke", "data.source.photos=120", "data.size=96")
     assert trained.returncode == 0, trained.stderr
     (checkpoint,) = Path("runs").rglob("best.ckpt")
     done = typed("export", f"checkpoint={checkpoint}", "bundle=small.tagger", "int8=true")

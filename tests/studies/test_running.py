@@ -150,11 +150,11 @@ def test_a_run_that_crashes_and_one_that_hangs_are_told_and_the_others_go_on(typ
     flag = tmp_path / "hang"
     flag.touch()
     crash = ["optimizer=sgd", "optimizer.lr=1e30", "schedule=constant"]
-    typed.asks({"crash": crash, "hang": [HANG % flag], "v1.0": []}, seeds=(0,), minutes=1)
+    typed.asks({"crash": crash, "hang": [HANG % flag], "v1.0": []}, seeds=(0,), minutes=0.5)
     code, output = typed("stop_seconds=1")
     assert code == 1, output
     assert "crash seed 0  failed after" in output and "at step" in output
-    assert "hang seed 0  hung after" in output and "took longer than 1 minutes" in output
+    assert "hang seed 0  hung after" in output and "took longer than 0.5 minutes" in output
     assert "v1.0 seed 0  finished in" in output
     attempt = typed.attempt("crash", 0)
     assert (attempt["state"], attempt["exit_code"]) == ("failed", 1)
