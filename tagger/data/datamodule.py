@@ -116,7 +116,7 @@ class PhotoData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         if split not in ("folds", "official"):
-            raise ValueError(f"data.split must be 'folds' or 'official', got {split!r}")
+            raise UserError(f"data.split must be folds or official, got {split!r}")
         if bad_photos not in ("skip", "stop"):
             raise ValueError(f"data.bad_photos must be 'skip' or 'stop', got {bad_photos!r}")
         if type(turn) is not int or not 0 <= turn < FOLDS:

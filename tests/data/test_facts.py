@@ -2,14 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from facts import by_name, gather_into, held, system
+from facts import by_name, gather_into, held, seen, system
 from rich.console import Console
 
-from tagger.data.assembly import Assembly
+from tagger.data.assembly import Assembly, assemble
 from tagger.data.assembly.tables import assembly_tables
 from tagger.data.catalog import CatalogStore
 from tagger.data.catalog.history import history_tables
@@ -356,3 +357,18 @@ def test_what_shrinks_by_more_than_a_tenth_is_a_warning(tmp_path: Path) -> None:
     assert "warning: own: 8 of 18 photos that it listed are listed no more." in shown(cut)
     silent = gather_into(folder, {"own": listing(tmp_path, "".join(rows[:10]).replace("dog", "", 3))})
     assert "warning: own: 3 of 10 of its claims are made no more." in shown(silent)
+
+
+def test_a_misspelt_split_or_source_is_refused_before_anything_is_dealt(tmp_path: Path) -> None:
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    (tmp_path / "set" / "labels.csv").write_text("image,labels\n1.jpg,dog\n")
+    source = Listing(root=str(tmp_path), folder="set", unlisted="unknown")
+    settings = {"taxonomy": system(), "inspect": seen}
+    store = CatalogStore(tmp_path / "c")
+    with pytest.raises(SourceError, match=r"data\.split must be folds or official, got 'offical'"):
+        assemble(store, {"own": source}, split="offical", **settings)
+    tags = Product(root=str(tmp_path), file="tags.jsonl", of="nope", vocabulary="coco")
+    with pytest.raises(SourceError, match="source tags: of=nope is none of the sources own, tags"):
+        assemble(store, {"own": source, "tags": tags}, **settings)
+    with pytest.raises(SourceError, match=r"group=series: .*splits\.csv does not exist"):
+        assemble(store, {"own": replace(source, group="series")}, **settings)

@@ -130,9 +130,13 @@ def assemble(
     Raises:
         SourceError: If a source cannot be read at all, or names folds that there are not.
     """
+    if split not in ("folds", "official"):
+        raise SourceError(f"data.split must be folds or official, got {split!r}")
     for name, source in sources.items():
         if source.folds not in get_args(Folds):
             raise SourceError(f"source {name}: folds={source.folds} must be {' or '.join(get_args(Folds))}")
+        if (of := getattr(source, "of", None)) and of not in sources:
+            raise SourceError(f"source {name}: of={of} is none of the sources {', '.join(sources)}")
     gathered = {name: gather(source) for name, source in sources.items()}
     roots = {name: source.root or "." for name, source in sources.items()}
     found = recognise(store, gathered, roots, inspect)

@@ -72,12 +72,12 @@ class Crawl:
 
 def _entries(file: Path, encoding: str | None, skipped: Skipped) -> pa.Table:
     """Return the columns file, keyword and line of a manifest; of a pair that is listed twice, the first."""
-    if file.suffix in (".csv", ".tsv"):
+    if file.suffix.lower() in (".csv", ".tsv"):
         rows = read_csv(file, {"file": "file", "keyword": "keyword"}, form=CsvFormat(encoding=encoding))
         found: Iterable[tuple[Any, ...]] = zip(
             *(rows[column].to_pylist() for column in ("line", "file", "keyword")), strict=True
         )
-    elif file.suffix == ".jsonl":
+    elif file.suffix.lower() == ".jsonl":
         found = ((line, entry.get("file"), entry.get("keyword")) for line, entry in json_lines(file, skipped))
     else:
         raise SourceError(f"manifest {file}: expected a name that ends in .csv, .tsv or .jsonl")

@@ -231,6 +231,11 @@ class Listing:
         """Return ``split`` and ``group`` of the photos as far as ``splits.csv`` has them; empty cells are null."""
         path = base / "splits.csv"
         if not path.is_file():
+            if self.group:
+                raise SourceError(
+                    f"group={self.group}: {path} does not exist; it has the columns {self.photo_column},split,"
+                    f"{self.group} and a row for each photo"
+                )
             return {}
         wanted = {"split": "split"} | ({"group": self.group} if self.group else {})
         rows = read_csv(path, {"photo": self.photo_column} | wanted, form=self._form)
